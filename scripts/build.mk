@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What every component's Makefile shares. Include after setting TOP.
+BUILD  ?= $(abspath $(TOP))/build
+OBJ    := $(BUILD)/obj/$(COMPONENT)
+CC     ?= gcc
+CFLAGS ?= -O2 -g
+WERROR ?= -Werror
+CFLAGS += -std=gnu11 -D_GNU_SOURCE -I$(TOP) \
+	-Wall -Wextra -Wformat=2 -Wvla -Wmissing-declarations -Wstrict-prototypes $(WERROR)
+
+# SAN=1: everything under AddressSanitizer and UndefinedBehaviorSanitizer, in a tree of its own.
+ifeq ($(SAN),1)
+BUILD  := $(BUILD)/san
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+
+$(OBJ)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
