@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "guest-agent/shared/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define LIMIT_WINDOW_S 10
+#define LIMIT_LINES 5
+
+static const char *log_program = "vmexit";
+static int log_max_level = LOG_NOTICE;
+static bool log_to_journal;
+
+void log_init(const char *program, int max_level)
+{
+	log_program = program;
+	log_max_level = max_level;
+	log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_line(int level, const char *fmt, ...)
+{
+	static const char *const names[] = {
+		[LOG_ERROR] = "error: ",
+		[LOG_WARNING] = "warning: ",
+		[LOG_DEBUG] = "debug: ",
+	};
+	char line[1024];
+	va_list ap;
+
+	if (level > log_max_level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	/* One call, so that lines of several threads do not mix. */
+	if (log_to_journal)
+		fprintf(stderr, "<%d>%s\n", level, line);
+	else
+		fprintf(stderr, "%s: %s%s\n", log_program, names[level] ? names[level] : "", line);
+}
+
+bool log_limit_ok(struct log_limit *limit, uint64_t now_s)
+{
+	uint64_t window_s = now_s / LIMIT_WINDOW_S + 1;
+
+	if (limit->window_s != window_s) {
+		limit->window_s = window_s;
+		limit->lines = 0;
+	}
+	return limit->lines++ < LIMIT_LINES;
+}
