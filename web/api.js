@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The daemon's HTTP interface, see vmexit-http(7).
+
+const API = "/api/v1";
+const TIMEOUT_MS = 15000;
+
+export class ApiError extends Error {
+	constructor(message, status) {
+		super(message);
+		this.status = status; // 0: no answer
+	}
+}
+
+// The daemon's clock in seconds; that of this browser may differ through a tunnel.
+let skew_s = 0;
+export function now() {
+	return Date.now() / 1000 + skew_s;
+}
+
+function learnClock(response) {
+	const server_s = Date.parse(response.headers.get("Date") ?? "") / 1000;
+	const diff_s = server_s + 0.5 - Date.now() / 1000;
+	if (Number.isFinite(diff_s))
+		skew_s = Math.abs(diff_s) > 2 ? diff_s : 0;
+}
+
+export function url(path, params = {}) {
+	const query = new URLSearchParams();
+	for (const [key, value] of Object.entries(params)) {
+		if (value !== undefined && value !== null)
+			query.set(key, value);
+	}
+	const text = query.toString();
+	return text ? `${path}?${text}` : path;
+}
+
+export function vmPath(vm, page) {
+	return `${API}/vms/${encodeURIComponent(vm)}/${page}`;
+}
+
+async function get(address, signal) {
+	const timeout = AbortSignal.timeout(TIMEOUT_MS);
+	let response;
+	try {
+		response = await fetch(address, {
+			signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+			cache: "no-store",
+		});
+	} catch (e) {
+		if (signal?.aborted)
+			throw e;
+		throw new ApiError("vmexitd does not answer", 0);
+	}
+	learnClock(response);
+	let body;
+	try {
+		body = await response.json();
+	} catch (e) {
+		if (signal?.aborted)
+			throw e;
+		throw new ApiError(`vmexitd answered ${response.status} with something else than JSON`,
+				   response.status);
+	}
+	return { status: response.status, ok: response.ok, body };
+}
+
+async function need(address, signal) {
+	const { status, ok, body } = await get(address, signal);
+	if (!ok)
+		throw new ApiError(body.error ?? `vmexitd answered ${status}`, status);
+	return body;
+}
+
+export const vms = signal => need(`${API}/vms`, signal);
+export const boots = (vm, signal) => need(vmPath(vm, "boots"), signal);
+export const series = (vm, params, signal) => need(url(vmPath(vm, "series"), params), signal);
+// Its 503 carries the same body as its 200.
+export const health = async () => (await get("/healthz")).body;
+
+// The one event stream of this tab. `on` has hello, sample, vms, lost (data) and
+// up (again: whether it was down before), down (since: Date). A stream that stays
+// silent is the browser's to notice; /healthz is asked besides.
+export class Live {
+	constructor(on) {
+		this.on = on;
+		this.opened = false;
+		this.since = null;
+	}
+
+	open() {
+		this.close();
+		const source = this.source = new EventSource(`${API}/live`);
+		source.onopen = () => {
+			const again = this.opened;
+			this.opened = true;
+			this.since = null;
+			this.on.up(again);
+		};
+		source.onerror = () => {
+			this.since ??= new Date();
+			this.on.down(this.since);
+			// A network error is retried by the browser, an HTTP error is not.
+			if (source.readyState === EventSource.CLOSED)
+				this.timer = setTimeout(() => this.open(), 3000);
+		};
+		for (const name of ["hello", "sample", "vms", "lost"])
+			source.addEventListener(name, event => this.deliver(name, event.data));
+	}
+
+	deliver(name, text) {
+		let data;
+		try {
+			data = JSON.parse(text || "{}");
+		} catch {
+			console.warn(`event '${name}' is not JSON, ignoring`);
+			return;
+		}
+		this.on[name](data);
+	}
+
+	close() {
+		clearTimeout(this.timer);
+		this.source?.close();
+		this.source = null;
+	}
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Numbers, shares and times as a person reads them. Pure functions.
+
+const NNBSP = "\u202f";
+export const NONE = "–";
+
+function significant(v) {
+	const a = Math.abs(v);
+	return v.toFixed(a === 0 || a >= 100 ? 0 : a >= 10 ? 1 : 2);
+}
+
+// 12345 -> ["12.3", "k"]; values that round up to 1000 move to the next prefix.
+function scaled(v) {
+	const prefixes = ["", "k", "M", "G", "T"];
+	let i = 0;
+	while (Math.abs(v) >= 999.5 && i < prefixes.length - 1) {
+		v /= 1000;
+		i++;
+	}
+	return [significant(v), prefixes[i]];
+}
+
+export function rate(v) {
+	if (!Number.isFinite(v))
+		return NONE;
+	const [number, prefix] = scaled(v);
+	return `${number}${NNBSP}${prefix}/s`;
+}
+
+export function share(v) {
+	if (!Number.isFinite(v))
+		return NONE;
+	const p = v * 100;
+	if (p > 0 && p < 0.001)
+		return `<0.001${NNBSP}%`;
+	return `${p > 0 && p < 1 ? p.toPrecision(2) : significant(p)}${NNBSP}%`;
+}
+
+export function count(v) {
+	if (!Number.isFinite(v))
+		return NONE;
+	return Math.round(v).toString().replace(/\B(?=(\d{3})+$)/g, NNBSP);
+}
+
+// An axis: as many decimals as its step needs, one prefix for all its labels.
+export function axisNumber(v, step, top) {
+	let scale = 1, prefix = "";
+	for (const [s, p] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+		if (top >= s) {
+			[scale, prefix] = [s, NNBSP + p];
+			break;
+		}
+	}
+	const decimals = Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9));
+	return v === 0 ? "0" : (v / scale).toFixed(Math.min(decimals, 6)) + prefix;
+}
+
+export function axisPercent(v, step) {
+	const decimals = Math.max(0, Math.ceil(-Math.log10(step * 100) - 1e-9));
+	return v === 0 ? "0" : (v * 100).toFixed(Math.min(decimals, 6)) + NNBSP + "%";
+}
+
+const two = n => String(n).padStart(2, "0");
+
+export function duration(s) {
+	if (!Number.isFinite(s))
+		return NONE;
+	if (s < 60)
+		return `${s < 10 ? s.toFixed(2) : s.toFixed(1)}${NNBSP}s`;
+	s = Math.round(s);
+	if (s < 3600)
+		return `${Math.floor(s / 60)}${NNBSP}min ${two(s % 60)}${NNBSP}s`;
+	if (s < 86400)
+		return `${Math.floor(s / 3600)}${NNBSP}h ${two(Math.floor(s / 60) % 60)}${NNBSP}min`;
+	return `${Math.floor(s / 86400)}${NNBSP}d ${Math.floor(s / 3600) % 24}${NNBSP}h`;
+}
+
+// Seconds since boot on an axis: "12.5 s", "2:30", "1:02:30".
+export function elapsed(s, step, top) {
+	const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
+	if (top < 120)
+		return s === 0 ? "0" : `${s.toFixed(decimals)}${NNBSP}s`;
+	const sign = s < 0 ? "-" : "";
+	const unit = 10 ** decimals;
+	const total = Math.round(Math.abs(s) * unit) / unit;
+	const whole = Math.floor(total);
+	const frac = decimals ? (total - whole).toFixed(decimals).slice(1) : "";
+	const h = Math.floor(whole / 3600), m = Math.floor(whole / 60) % 60;
+	return sign + (h ? `${h}:${two(m)}` : `${m}`) + `:${two(whole % 60)}${frac}`;
+}
+
+export function clock(epoch, decimals = 0) {
+	const d = new Date(epoch * 1000);
+	const base = `${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`;
+	return decimals ? base + (d.getMilliseconds() / 1000).toFixed(Math.min(3, decimals)).slice(1) : base;
+}
+
+export function date(epoch) {
+	const d = new Date(epoch * 1000);
+	return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+}
+
+// The clock alone for today, with the date before it otherwise.
+export function moment(epoch, now) {
+	return date(epoch) === date(now) ? clock(epoch) : `${date(epoch)} ${clock(epoch)}`;
+}

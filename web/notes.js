@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the page says when there is little or nothing to draw: each text ends in
+// what to do about it.
+
+import { codeBlock, h } from "./dom.js";
+
+const CHANNEL = `<channel type='unix'>
+  <target type='virtio' name='org.vmexit.agent.0'/>
+</channel>`;
+
+const QEMU = `-chardev socket,id=vmexit,path=/run/vm/NAME.sock,server=on,wait=off \\
+-device virtio-serial \\
+-device virtserialport,chardev=vmexit,name=org.vmexit.agent.0`;
+
+const p = (...children) => h("p", {}, ...children);
+const code = text => h("code", {}, text);
+
+function note(kind, title, ...body) {
+	return h("section", { class: `note ${kind}` }, h("h3", {}, title), ...body);
+}
+
+export function noVms() {
+	return [
+		h("h2", {}, "No VM yet"),
+		p("vmexitd watches the libvirt domains of this host, and the sockets named in its ",
+		  "configuration. It has seen neither so far; a VM appears here as soon as it starts."),
+		h("h3", {}, "With libvirt"),
+		p("Start a domain: KVM's own count of its exits is recorded from the firmware's first ",
+		  "instruction on. To let the guest report as well, add this channel to the ",
+		  code("<devices>"), " of its XML (", code("virsh edit DOMAIN"), ") and run ",
+		  code("vmexit-agent"), " in the guest:"),
+		codeBlock(CHANNEL),
+		h("h3", {}, "With QEMU alone"),
+		p("Give the VM a port for the agent:"),
+		codeBlock(QEMU),
+		p("and name its socket to vmexitd, as ", code("NAME=SOCKET"), ", in ",
+		  code("/etc/vmexit/vmexitd.conf"), ":"),
+		codeBlock("channel = NAME=/run/vm/NAME.sock"),
+	];
+}
+
+export function failed(title, message, ...actions) {
+	return [
+		h("h2", {}, title),
+		h("p", { class: "verbatim" }, message),
+		actions.length ? h("p", { class: "actions" }, ...actions) : null,
+	];
+}
+
+function agentNote(vm) {
+	switch (vm.agent) {
+	case "no-channel":
+		return note("info", "Host source only",
+			p("This VM has no channel for the agent, so what happens inside the guest is not ",
+			  "seen. Add this channel to the ", code("<devices>"), " of its XML (",
+			  code(`virsh edit ${vm.name}`), "), shut the VM down and start it again:"),
+			codeBlock(CHANNEL));
+	case "waiting":
+		return note("info", "The agent is silent",
+			p("The channel is open, but nothing in the guest speaks on it. Start ",
+			  code("vmexit-agent"), " in the guest."));
+	case "unreachable":
+		return note("warn", "The agent's channel cannot be opened",
+			h("p", { class: "verbatim" }, vm.error || "vmexitd gave no reason; see its log."));
+	default:
+		return null;
+	}
+}
+
+function leafNote(vm) {
+	if (vm.leaf !== "no")
+		return null;
+	return note("info", "This host's KVM is not patched",
+		p("Counts come from the host only, and the guest reports its workload alone. The ",
+		  "handling share, and counts read inside the guest, need the kernel series on the ",
+		  "host (folder ", code("kernel"), " of the sources)."));
+}
+
+// What to say above the charts of the latest boot.
+export function vmNotes(vm) {
+	const agent = vm.state === "running" || vm.agent === "no-channel" ? agentNote(vm) : null;
+	return [agent, leafNote(vm)].filter(n => n);
+}
+
+// What to say in a chart's place. kind: "count" or "handling".
+export function emptyChart(kind, vm, { latest, wall }) {
+	if (kind === "handling" && vm.leaf === "no")
+		return "The handling share needs the kernel series on the host.";
+	if (kind === "handling" && (vm.agent === "no-channel" || vm.agent === "waiting"))
+		return "The handling share is read in the guest; it appears when the agent reports.";
+	if (wall)
+		return "No samples in this range. Choose a longer one, or the whole boot.";
+	if (latest && vm.state === "running")
+		return "No samples yet. The first should be here within a few seconds.";
+	return kind === "handling" ? "No handling share was recorded in this boot." :
+		"No samples were recorded in this boot.";
+}
+
+export const NO_BOOT = "This VM has not been seen running yet. Its first boot appears here as soon as it starts.";

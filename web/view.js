@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One VM on the page: which boot and which range of time, the data of it, and what
+// moves along as samples arrive.
+
+import { $, h, setText } from "./dom.js";
+import { Chart } from "./chart.js";
+import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
+import { agentWords, stateWords } from "./list.js";
+import * as api from "./api.js";
+import * as notes from "./notes.js";
+import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./track.js";
+
+// Seconds up to now; "boot" is the whole of one boot.
+export const RANGES = { boot: null, "1m": 60, "5m": 300, "1h": 3600, "24h": 86400 };
+const KINDS = ["count", "handling"];
+const LEAST_SPAN_S = 0.01;
+const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
+const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
+
+export class View {
+	// on: route(route) when the user changed what is shown, failed(error).
+	constructor(on) {
+		this.on = on;
+		this.facts = new Facts();
+		const hooks = {
+			zoom: (from, to) => this.zoom(from, to),
+			reset: () => this.reset(),
+			cursor: x => this.cursor(x),
+		};
+		this.charts = { count: new Chart("exits", "count", hooks),
+				handling: new Chart("handling", "handling", hooks) };
+		for (const button of $("ranges").children)
+			button.addEventListener("click", () => this.change({ range: button.dataset.range }));
+		$("boot").addEventListener("change", event => this.change({
+			boot: event.target.value === "latest" ? null : Number(event.target.value), range: "boot" }));
+		$("reset").addEventListener("click", () => this.reset());
+		$("follow").addEventListener("click", () => this.follow());
+		for (const plot of document.querySelectorAll(".plot")) {
+			plot.addEventListener("keydown", event => this.key(event));
+			plot.addEventListener("wheel", event => this.wheel(event), { passive: false });
+		}
+		setInterval(() => this.moves() && this.invalidate(), 1000);
+	}
+
+	// route: {boot: number or null for the latest, range, from, to}. from and to are a
+	// zoom on the axis shown; `to` left open follows the newest sample.
+	async show(vm, route) {
+		const same = this.vm?.id === vm.id;
+		this.vm = vm;
+		this.route = route;
+		if (!same) {
+			this.boots = this.tracks = this.means = null;
+			this.recent = [];
+		}
+		await this.loadBoots();
+	}
+
+	hide() {
+		this.abort?.abort();
+		this.vm = null;
+		$("view").hidden = true;
+	}
+
+	change(change) {
+		const route = { ...this.route, from: undefined, to: undefined, ...change };
+		this.route = route;
+		this.on.route(route);
+		this.load();
+	}
+
+	// The boot shown; in a range over boots, the latest.
+	boot() {
+		const { boot, range } = this.route;
+		if (boot === null || range !== "boot")
+			return this.boots[0];
+		return this.boots.find(b => b.boot === boot);
+	}
+
+	running() {
+		return this.boot() === this.boots[0] && this.boots[0].closed === null;
+	}
+
+	async loadBoots() {
+		const vm = this.vm;
+		try {
+			const { boots } = await api.boots(vm.id);
+			if (vm !== this.vm)
+				return;
+			const before = this.boots?.[0]?.boot;
+			this.boots = boots;
+			const changed = boots[0]?.boot !== before;
+			if (!boots.length) {
+				this.header();
+				$("view").hidden = true;
+				this.on.empty(vm, notes.NO_BOOT);
+			} else if (changed || !this.tracks) {
+				await this.load();
+			} else {
+				this.invalidate();
+			}
+		} catch (error) {
+			if (vm === this.vm)
+				this.on.failed(error);
+		}
+	}
+
+	// What to ask /series for, and what the answer will cover.
+	request() {
+		const { range } = this.route;
+		const wall = range !== "boot";
+		const params = { points: this.points(), kind: KINDS.join(",") };
+		const base = wall ? 0 : this.boot()?.opened ?? 0;
+		let from = -Infinity, to = Infinity;
+		if (!wall)
+			params.boot = this.boot()?.boot ?? this.route.boot;
+		if (wall || this.route.from !== undefined) {
+			const window = this.window();
+			const margin = (window.to - window.from) / 2;
+			from = window.from - margin;
+			params.from = Math.max(0, base + from).toFixed(6);
+			if (this.route.to !== undefined) {
+				to = window.to + margin;
+				params.to = (base + to).toFixed(6);
+			}
+		}
+		return { params, from, to, base };
+	}
+
+	// A little less than one interval for each pixel across.
+	points() {
+		const width = $("exits").clientWidth || 900;
+		return Math.round(Math.min(4000, Math.max(400, width * 0.8)));
+	}
+
+	async load() {
+		this.abort?.abort();
+		const abort = this.abort = new AbortController();
+		const vm = this.vm;
+		if (!this.boots?.length)
+			return;
+		try {
+			const { params, from, to, base } = this.request();
+			const answer = await api.series(vm.id, params, abort.signal);
+			if (abort.signal.aborted || vm !== this.vm)
+				return;
+			const zero = this.route.range === "boot" ? answer.origin : 0;
+			this.tracks = build(answer.series, zero);
+			this.base = zero || base;
+			this.loaded = { from, to, merged: answer.series.some(merged) };
+			this.appended = 0;
+			if (to === Infinity)
+				this.recent.forEach(sample => this.take(sample));
+			if (from === -Infinity && this.route.range === "boot")
+				this.means = Object.fromEntries(SOURCES.map(s =>
+					[s, summary(this.tracks[s].handling, -Infinity, Infinity).mean]));
+			this.on.shown();
+			$("view").hidden = false;
+			this.render();
+		} catch (error) {
+			if (!abort.signal.aborted && vm === this.vm)
+				this.on.failed(error);
+		}
+	}
+
+	// A committed sample of the VM shown, from the live stream.
+	sample(sample) {
+		this.recent.push(sample);
+		if (this.recent.length > KEPT_SAMPLES)
+			this.recent.shift();
+		if (!this.tracks || this.loaded.to !== Infinity)
+			return;
+		this.take(sample);
+		if (this.appended > RELOAD_AFTER)
+			this.load();
+		this.invalidate();
+	}
+
+	take(sample) {
+		const tracks = this.tracks[sample.source];
+		if (!tracks || (this.route.range === "boot" && sample.boot !== this.boot()?.boot))
+			return;
+		const point = { t: sample.t - this.base, dt: sample.dt };
+		if (append(tracks.count, { ...point, v: sample.exits_rate }))
+			this.appended++;
+		append(tracks.handling, { ...point, v: sample.handling_share ?? NaN });
+	}
+
+	// The right end of what there is, on the axis shown. Samples take a moment to be
+	// committed, so that the newest is the end unless it is late.
+	edge() {
+		const wall = this.route.range !== "boot";
+		const base = wall ? 0 : this.base ?? this.boot().opened;
+		const ends = this.tracks && this.loaded?.to === Infinity ?
+			SOURCES.map(s => lastEnd(this.tracks[s].count)).filter(Number.isFinite) : [];
+		const boot = this.boot();
+		if (!wall && boot.closed !== null)
+			return Math.max(boot.closed - base, ...ends);
+		return Math.max(api.now() - 3 - base, ...ends);
+	}
+
+	full() {
+		const edge = this.edge();
+		const seconds = RANGES[this.route.range];
+		if (seconds)
+			return { from: edge - seconds, to: edge };
+		const starts = this.tracks && this.loaded?.from === -Infinity ?
+			SOURCES.map(s => firstStart(this.tracks[s].count)).filter(Number.isFinite) : [];
+		return { from: Math.min(0, ...starts), to: Math.max(edge, 1) };
+	}
+
+	window() {
+		const { from, to } = this.route;
+		if (from === undefined)
+			return this.full();
+		if (to !== undefined)
+			return { from, to };
+		const edge = this.edge();
+		return { from: edge - from, to: edge };	// following: from is the span
+	}
+
+	follows() {
+		return this.route.to === undefined && (this.route.range !== "boot" || this.running());
+	}
+
+	moves() {
+		return this.vm && this.boots?.length && this.tracks && !document.hidden && this.follows();
+	}
+
+	// Shows from..to of the axis; follows on if that reaches the newest sample.
+	zoom(from, to) {
+		const full = this.full();
+		if (to - from < LEAST_SPAN_S) {
+			const middle = (from + to) / 2;
+			[from, to] = [middle - LEAST_SPAN_S / 2, middle + LEAST_SPAN_S / 2];
+		}
+		const open = this.route.range !== "boot" || this.running();
+		const before = this.route.to;
+		if (open && to >= full.to - (to - from) * 0.01)
+			this.route = { ...this.route, from: to - from, to: undefined };
+		else
+			this.route = { ...this.route, from: Math.max(from, full.from), to: Math.min(to, full.to) };
+		const whole = this.route.range === "boot" && from <= full.from && to >= full.to;
+		if (whole)
+			this.route = { ...this.route, from: undefined, to: undefined };
+		this.on.route(this.route);
+		this.render();
+		if (this.lacks() || before !== undefined && this.route.to === undefined) {
+			clearTimeout(this.pending);
+			this.pending = setTimeout(() => this.load(), 120);
+		}
+	}
+
+	// Whether the window needs data that are not here, or in finer steps.
+	lacks() {
+		const { from, to } = this.window();
+		return this.loaded.merged || from < this.loaded.from || to > this.loaded.to;
+	}
+
+	reset() {
+		if (this.route.from !== undefined)
+			this.change({});
+	}
+
+	follow() {
+		if (this.follows())
+			this.zoom(this.window().from, this.window().to - (this.window().to - this.window().from) * 0.02);
+		else
+			this.change({});
+	}
+
+	key(event) {
+		if (event.ctrlKey || event.altKey || event.metaKey)
+			return;
+		const { from, to } = this.window();
+		const span = to - from;
+		const full = this.full();
+		const move = by => {
+			const by_s = Math.max(full.from - from, Math.min(full.to - to, by));
+			this.zoom(from + by_s, to + by_s);
+		};
+		const actions = {
+			"+": () => this.scale(0.5), "=": () => this.scale(0.5),
+			"-": () => this.scale(2), "_": () => this.scale(2),
+			ArrowLeft: () => move(-span / 5), ArrowRight: () => move(span / 5),
+			Home: () => move(-Infinity), End: () => move(Infinity),
+			"0": () => this.reset(), Escape: () => this.reset(),
+		};
+		if (actions[event.key]) {
+			event.preventDefault();
+			actions[event.key]();
+		}
+	}
+
+	// Multiplies the span, about `x`, else about the middle, or the newest if followed.
+	scale(factor, x) {
+		const { from, to } = this.window();
+		const full = this.full();
+		const still = x ?? (this.follows() ? to : (from + to) / 2);
+		const left = still - (still - from) * factor, right = still + (to - still) * factor;
+		this.zoom(Math.max(left, full.from), Math.min(right, full.to));
+	}
+
+	wheel(event) {
+		if (!event.ctrlKey)
+			return;
+		event.preventDefault();
+		const chart = Object.values(this.charts).find(c => c.plot === event.currentTarget);
+		this.scale(event.deltaY > 0 ? 1.25 : 0.8, chart.at ?? undefined);
+	}
+
+	cursor(x) {
+		for (const chart of Object.values(this.charts)) {
+			if (chart.at !== x && chart.uplot === null)
+				chart.at = x;
+		}
+	}
+
+	invalidate() {
+		this.frame ??= requestAnimationFrame(() => {
+			this.frame = null;
+			if (this.vm && this.tracks)
+				this.render();
+		});
+	}
+
+	render() {
+		if (!this.boot())
+			return;
+		this.header();
+		const wall = this.route.range !== "boot";
+		const { from, to } = this.window();
+		const view = { from, to, wall, live: this.follows(), marks: this.marks(wall) };
+		if (wall && this.follows()) {
+			for (const source of SOURCES)
+				KINDS.forEach(kind => trim(this.tracks[source][kind], from - (to - from)));
+		}
+		for (const chart of Object.values(this.charts))
+			this.chart(chart, view);
+		setSummary(this.tracks, view);
+		this.toolbar(wall, from, to);
+	}
+
+	chart(chart, view) {
+		const none = SOURCES.every(s => !this.tracks[s][chart.kind].t.length);
+		const empty = chart.root.querySelector(".empty");
+		chart.root.classList.toggle("none", none);
+		chart.set(this.tracks, view);
+		const points = Object.values(JSON.parse(chart.plot.dataset.points));
+		empty.hidden = points.some(n => n > 0) || chart.hidden.size > 0;
+		if (!empty.hidden)
+			setText(empty, notes.emptyChart(chart.kind, this.vm,
+				{ latest: this.running(), wall: view.wall }));
+	}
+
+	// Where a boot began, in a range over boots.
+	marks(wall) {
+		return wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
+	}
+
+	header() {
+		const vm = this.vm;
+		setText($("vm-name"), vm.name);
+		if (!this.boots.length)
+			return;
+		const boot = this.boot();
+		const latest = boot === this.boots[0];
+		const words = [latest ? stateWords(vm) : "an earlier boot"];
+		if (latest && vm.state === "running")
+			words.push(agentWords(vm));
+		words.push(bootOrigin(boot));
+		setText($("vm-words"), words.join(" · "));
+		this.options();
+		this.notes(latest);
+		this.facts.set(vm, boot, latest && boot.closed === null,
+			this.route.range === "boot" ? this.means : null);
+	}
+
+	options() {
+		const texts = this.boots.map(bootWords);
+		const key = texts.join("\n");
+		const select = $("boot");
+		if (this.optionsKey !== key) {
+			this.optionsKey = key;
+			select.replaceChildren(...this.boots.map((b, i) =>
+				h("option", { value: i ? b.boot : "latest" }, texts[i])));
+		}
+		const boot = this.boot();
+		const value = boot === this.boots[0] ? "latest" : String(boot.boot);
+		if (select.value !== value)
+			select.value = value;
+	}
+
+	notes(latest) {
+		const { vm } = this;
+		const key = latest ? [vm.id, vm.name, vm.state, vm.agent, vm.leaf, vm.error].join("\n") : "";
+		if (this.notesKey === key)
+			return;
+		this.notesKey = key;
+		$("notes").replaceChildren(...(latest ? notes.vmNotes(vm) : []));
+	}
+
+	toolbar(wall, from, to) {
+		for (const button of $("ranges").children)
+			button.setAttribute("aria-pressed", String(button.dataset.range === this.route.range));
+		const zoomed = this.route.from !== undefined;
+		$("reset").hidden = !zoomed;
+		const follow = $("follow");
+		follow.hidden = !wall && !this.running();
+		follow.setAttribute("aria-pressed", String(this.follows()));
+		setText(follow, this.follows() ? "Live" : "Go live");
+		this.links(wall, zoomed, from, to);
+	}
+
+	// Downloads hold what is in view.
+	links(wall, zoomed, from, to) {
+		const params = wall ? {} : { boot: this.boot().boot };
+		if (wall || zoomed) {
+			const base = wall ? 0 : this.base;
+			params.from = Math.max(0, base + from).toFixed(3);
+			params.to = (base + to).toFixed(3);
+		}
+		const { id } = this.vm;
+		$("csv").href = api.url(api.vmPath(id, "samples.csv"), params);
+		const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+		for (const chart of Object.values(this.charts)) {
+			for (const link of chart.root.querySelectorAll("a[data-format]"))
+				link.href = api.url(api.vmPath(id, `graph.${link.dataset.format}`),
+					{ ...params, kind: chart.kind, width: 1200, height: 480, theme });
+		}
+	}
+
+	redraw() {
+		this.invalidate();
+	}
+}
+
+function merged(series) {
+	return series.t.some((t, i) => series.min[i] !== series.max[i]);
+}
