@@ -10,6 +10,7 @@ import { SOURCES, indexAt, lastEnd, lowerBound, startOf } from "./track.js";
 
 const DASH = { guest: [], host: [5, 3] };
 const AXIS_WIDTH = 62;
+const PADDING = 14;
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 const SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
 	1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200,
@@ -94,9 +95,15 @@ export class Chart {
 
 	draw() {
 		this.top = this.ceiling();
-		this.uplot?.setData(this.data());
+		const points = this.publish();
+		if (this.uplot) {
+			const width = this.uplot.width - AXIS_WIDTH - PADDING;
+			const crowded = width < 2.5 * Math.max(...Object.values(points), 0);
+			for (const line of this.uplot.series.slice(1))
+				line.width = crowded ? 1.1 : 1.6;
+			this.uplot.setData(this.data());
+		}
 		this.values();
-		this.publish();
 	}
 
 	// uPlot only needs the extent: what is drawn comes from the tracks.
@@ -132,6 +139,7 @@ export class Chart {
 		this.plot.dataset.points = JSON.stringify(points);
 		this.plot.dataset.from = this.view.from;
 		this.plot.dataset.to = this.view.to;
+		return points;
 	}
 
 	create() {
@@ -145,7 +153,7 @@ export class Chart {
 		});
 		this.uplot = new uPlot({
 			width: this.plot.clientWidth, height: this.plot.clientHeight,
-			padding: [10, 14, 0, 0],
+			padding: [10, PADDING, 0, 0],
 			legend: { show: false },
 			cursor: {
 				y: false, points: { show: false },
@@ -267,6 +275,7 @@ export class Chart {
 	overlay(u) {
 		const { ctx, bbox } = u;
 		const ratio = devicePixelRatio;
+		const labelled = [];	// the newest mark comes first, and has its label
 		ctx.save();
 		for (const { x, label } of this.view.marks) {
 			const left = Math.round(u.valToPos(x, "x", true)) + 0.5;
@@ -279,6 +288,9 @@ export class Chart {
 			ctx.moveTo(left, bbox.top);
 			ctx.lineTo(left, bbox.top + bbox.height);
 			ctx.stroke();
+			if (labelled.some(l => Math.abs(l - left) < 60 * ratio))
+				continue;
+			labelled.push(left);
 			ctx.font = FONT.replace("12px", `${11 * ratio}px`);
 			const room = bbox.left + bbox.width - left > 80 * ratio;
 			ctx.textAlign = room ? "left" : "right";
@@ -290,13 +302,19 @@ export class Chart {
 		ctx.restore();
 	}
 
+	// Whether a curve reaches the right edge, or nearly so.
+	fresh(track) {
+		const last = track.t.length - 1;
+		return last >= 0 && track.t[last] >= this.view.to - Math.max(10, 4 * track.dt[last]);
+	}
+
 	// The newest value of each curve, as a dot.
 	heads(u, ctx, ratio) {
 		ctx.setLineDash([]);
 		for (const source of this.visible()) {
 			const track = this.track(source);
 			const end = lastEnd(track);
-			if (end < this.view.from || end > this.view.to)
+			if (!this.fresh(track) || end > this.view.to)
 				continue;
 			ctx.beginPath();
 			ctx.arc(u.valToPos(end, "x", true), u.valToPos(track.v[track.v.length - 1], "y", true),
@@ -331,8 +349,9 @@ export class Chart {
 			const track = this.track(source);
 			const hovering = this.at !== null && this.at !== undefined;
 			const shown = this.visible().includes(source);
-			const i = hovering ? indexAt(track, this.at) :
+			const newest = this.view.live && !this.fresh(track) ? -1 :
 				Math.min(lowerBound(track, this.view.to), track.t.length - 1);
+			const i = hovering ? indexAt(track, this.at) : newest;
 			const v = shown && i >= 0 ? track.v[i] : NaN;
 			setText(this.entries[source].value, shown ? this.show(v) : "hidden");
 			const dot = this.dots?.[source];
@@ -348,7 +367,9 @@ export class Chart {
 
 // A label that the right edge would cut is left out.
 function fits(u, v) {
-	return u.valToPos(v, "x") < u.over.clientWidth - 14;
+	const { min, max } = u.scales.x;
+	const width = u.width - AXIS_WIDTH - PADDING;
+	return (max - v) / (max - min) * width > 26 - PADDING;
 }
 
 function bootLabels(u, splits, index, space, step) {

@@ -86,7 +86,7 @@ export class Facts {
 		} else {
 			this.rate.set("Exits/s, mean", each(s => {
 				const source = boot.sources[s];
-				return source && source.exits / (source.to - boot.opened);
+				return source && (source.exits ?? NaN) / (source.to - boot.opened);
 			}), format.rate);
 			this.handling.set("Handling share, mean", each(s => means?.[s]), format.share);
 		}
@@ -113,7 +113,7 @@ export function setSummary(tracks, view) {
 	$("summary").closest("section").hidden = !rows.length;
 	const span = view.to - view.from;
 	const ends = view.wall ?
-		`${format.clock(view.from)} to ${format.clock(view.to)}` :
+		`${format.moment(view.from, view.to)} to ${format.clock(view.to)}` :
 		`${format.elapsed(view.from, span / 100, view.to)} to ${format.elapsed(view.to, span / 100, view.to)} since boot`;
 	setText($("span"), `${ends}, ${format.duration(span)}`);
 }

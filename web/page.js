@@ -11,12 +11,14 @@ import * as notes from "./notes.js";
 
 const BANNER_AFTER_MS = 1200;	// a reconnection quicker than this is not worth a word
 const HEALTH_EVERY_MS = 10000;
+const RETRY_AFTER_MS = 5000;	// when the daemon said that it cannot, for now
 const SLEEP_AFTER_MS = 30000;	// hidden tabs give their connection back
 
 let vms = null;			// as /vms has them, null before the first answer
 let version = null;
 let health = "";
 let startFailed = false;
+let retry = null;
 
 // The address: #vm=NAME&boot=2&range=5m&from=1.5&to=3
 function readRoute() {
@@ -56,12 +58,13 @@ function find(key) {
 	return vms.find(vm => vm.id === key) ?? vms.find(vm => vm.name === key);
 }
 
-const list = new List(vm => address(vm));
+const list = new List(vm => address(vm, { range: view.route?.range }));
 const view = new View({
 	route(route) {
 		const next = address(view.vm, route);
 		const other = route.from === undefined && next !== location.hash;
 		history[other ? "pushState" : "replaceState"](null, "", next);
+		renderList();
 	},
 	shown() {
 		$("panel").hidden = true;
@@ -91,6 +94,10 @@ function failed(error) {
 	if (error.status === 0 && vms && (view.tracks || !$("panel").hidden))
 		return;
 	const actions = [button("Try again", refresh)];
+	if (error.status >= 500) {
+		clearTimeout(retry);
+		retry = setTimeout(refresh, RETRY_AFTER_MS);
+	}
 	if (vms?.length && error.status === 404)
 		actions.unshift(view.vm ?
 			h("a", { href: address(view.vm) }, "Its latest boot") :

@@ -52,7 +52,7 @@ export class View {
 			this.boots = this.tracks = this.means = null;
 			this.recent = [];
 		}
-		await this.loadBoots();
+		await this.loadBoots(true);
 	}
 
 	hide() {
@@ -62,6 +62,8 @@ export class View {
 	}
 
 	change(change) {
+		if (!this.vm)
+			return;
 		const route = { ...this.route, from: undefined, to: undefined, ...change };
 		this.route = route;
 		this.on.route(route);
@@ -80,7 +82,8 @@ export class View {
 		return this.boot() === this.boots[0] && this.boots[0].closed === null;
 	}
 
-	async loadBoots() {
+	// Asks which boots there are; the data too if a new one began, or if told to.
+	async loadBoots(reload = false) {
 		const vm = this.vm;
 		try {
 			const { boots } = await api.boots(vm.id);
@@ -93,7 +96,9 @@ export class View {
 				this.header();
 				$("view").hidden = true;
 				this.on.empty(vm, notes.NO_BOOT);
-			} else if (changed || !this.tracks) {
+			} else if (changed || reload || !this.tracks) {
+				if (changed && before !== undefined)
+					this.bootBegan();
 				await this.load();
 			} else {
 				this.invalidate();
@@ -101,6 +106,17 @@ export class View {
 		} catch (error) {
 			if (vm === this.vm)
 				this.on.failed(error);
+		}
+	}
+
+	// Whoever watched the latest boot watches the new one, from its beginning.
+	bootBegan() {
+		if (this.route.boot !== null || this.route.range !== "boot")
+			return;
+		this.tracks = this.means = null;
+		if (this.route.from !== undefined) {
+			this.route = { ...this.route, from: undefined, to: undefined };
+			this.on.route(this.route);
 		}
 	}
 
@@ -228,6 +244,8 @@ export class View {
 
 	// Shows from..to of the axis; follows on if that reaches the newest sample.
 	zoom(from, to) {
+		if (!this.tracks)
+			return;
 		const full = this.full();
 		if (to - from < LEAST_SPAN_S) {
 			const middle = (from + to) / 2;
@@ -257,11 +275,13 @@ export class View {
 	}
 
 	reset() {
-		if (this.route.from !== undefined)
+		if (this.route?.from !== undefined)
 			this.change({});
 	}
 
 	follow() {
+		if (!this.tracks)
+			return;
 		if (this.follows())
 			this.zoom(this.window().from, this.window().to - (this.window().to - this.window().from) * 0.02);
 		else
@@ -269,7 +289,7 @@ export class View {
 	}
 
 	key(event) {
-		if (event.ctrlKey || event.altKey || event.metaKey)
+		if (!this.tracks || event.ctrlKey || event.altKey || event.metaKey)
 			return;
 		const { from, to } = this.window();
 		const span = to - from;
@@ -301,7 +321,7 @@ export class View {
 	}
 
 	wheel(event) {
-		if (!event.ctrlKey)
+		if (!this.tracks || !event.ctrlKey)
 			return;
 		event.preventDefault();
 		const chart = Object.values(this.charts).find(c => c.plot === event.currentTarget);
@@ -344,6 +364,8 @@ export class View {
 		const none = SOURCES.every(s => !this.tracks[s][chart.kind].t.length);
 		const empty = chart.root.querySelector(".empty");
 		chart.root.classList.toggle("none", none);
+		chart.root.classList.toggle("soon", this.running() && this.vm.agent === "connected" &&
+			this.vm.leaf !== "no");
 		chart.set(this.tracks, view);
 		const points = Object.values(JSON.parse(chart.plot.dataset.points));
 		empty.hidden = points.some(n => n > 0) || chart.hidden.size > 0;
@@ -427,10 +449,11 @@ export class View {
 				link.href = api.url(api.vmPath(id, `graph.${link.dataset.format}`),
 					{ ...params, kind: chart.kind, width: 1200, height: 480, theme });
 		}
-	}
-
-	redraw() {
-		this.invalidate();
+		// The names, where the daemon gives none.
+		const name = [this.vm.name, wall ? this.route.range : `boot-${this.boot().boot}`].join("-");
+		$("csv").download = `${name}.csv`;
+		for (const link of document.querySelectorAll("a[data-format]"))
+			link.download = `${name}-${link.closest(".chart").id}.${link.dataset.format}`;
 	}
 }
 
