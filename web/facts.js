@@ -109,7 +109,10 @@ function sourceRow(tracks, source, { from, to }) {
 
 export function setSummary(tracks, view) {
 	const rows = SOURCES.map(s => sourceRow(tracks, s, view)).filter(r => r);
-	$("summary").replaceChildren(...rows);
+	// Unchanged rows stay, so that a selection in them does.
+	const texts = nodes => [...nodes].map(n => n.textContent).join("\n");
+	if (texts($("summary").children) !== texts(rows))
+		$("summary").replaceChildren(...rows);
 	$("summary").closest("section").hidden = !rows.length;
 	const span = view.to - view.from;
 	const ends = view.wall ?

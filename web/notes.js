@@ -47,13 +47,18 @@ export function failed(title, message, ...actions) {
 	];
 }
 
+// What to call a domain in a shell.
+function domain(vm) {
+	return /^[\w.+-]+$/.test(vm.name) ? vm.name : vm.id;
+}
+
 function agentNote(vm) {
 	switch (vm.agent) {
 	case "no-channel":
 		return note("info", "Host source only",
 			p("This VM has no channel for the agent, so what happens inside the guest is not ",
 			  "seen. Add this channel to the ", code("<devices>"), " of its XML (",
-			  code(`virsh edit ${vm.name}`), "), shut the VM down and start it again:"),
+			  code(`virsh edit ${domain(vm)}`), "), shut the VM down and start it again:"),
 			codeBlock(CHANNEL));
 	case "waiting":
 		return note("info", "The agent is silent",

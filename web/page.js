@@ -284,6 +284,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 
 async function start() {
 	readColours();
+	window.addEventListener("popstate", route);
 	live.open();
 	setInterval(checkHealth, HEALTH_EVERY_MS);
 	setInterval(() => vms && list.rates(vms), 5000);
@@ -292,7 +293,6 @@ async function start() {
 		await route();
 	else
 		startFailed = true;
-	window.addEventListener("popstate", route);
 }
 
 start();
