@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What every component's Makefile shares. Include after setting TOP.
 BUILD  ?= $(abspath $(TOP))/build
-OBJ    := $(BUILD)/obj/$(COMPONENT)
-CC     ?= gcc
+ifeq ($(origin CC),default)
+CC     := gcc
+endif
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
 CFLAGS += -std=gnu11 -D_GNU_SOURCE -I$(TOP) \
@@ -13,6 +14,7 @@ ifeq ($(SAN),1)
 BUILD  := $(BUILD)/san
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
+OBJ    := $(BUILD)/obj/$(COMPONENT)
 
 $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
