@@ -207,6 +207,13 @@ int proto_encode_ack(void *buf, size_t size, const struct proto_ack *ack)
 	return frame_end(&w, PROTO_ACK, 0);
 }
 
+int proto_encode_call(void *buf, size_t size)
+{
+	struct writer w = frame_begin(buf, size);
+
+	return frame_end(&w, PROTO_CALL, 0);
+}
+
 int proto_encode_sample(void *buf, size_t size, const struct sample *sample, uint16_t flags)
 {
 	struct writer w = frame_begin(buf, size);
@@ -335,7 +342,8 @@ int proto_decode_sample(const struct proto_frame *untrusted, struct sample *ret_
 	sample.sequence = take(&r, 8);
 	sample.t_boot_ns = take(&r, 8);
 	sample.t_wall_ns = take(&r, 8);
-	if (r.overflow || sample.sequence == 0)
+	if (r.overflow || sample.sequence == 0 || sample.sequence > INT64_MAX ||
+	    sample.t_boot_ns > INT64_MAX)
 		return -EBADMSG;
 	while (take_field(&r, &number, &value)) {
 		switch (number) {

@@ -32,7 +32,8 @@
 	X(HELLO, 1)	/* agent: who and since when */ \
 	X(WELCOME, 2)	/* daemon: version chosen, last sample committed */ \
 	X(SAMPLE, 3)	/* agent */ \
-	X(ACK, 4)	/* daemon: all samples up to this one are committed */
+	X(ACK, 4)	/* daemon: all samples up to this one are committed */ \
+	X(CALL, 5)	/* daemon: say hello now */
 
 enum proto_type {
 #define X(identifier, number) PROTO_##identifier = number,
@@ -83,6 +84,7 @@ int proto_encode_hello(void *buf, size_t size, const struct proto_hello *hello);
 int proto_encode_welcome(void *buf, size_t size, const struct proto_welcome *welcome);
 int proto_encode_sample(void *buf, size_t size, const struct sample *sample, uint16_t flags);
 int proto_encode_ack(void *buf, size_t size, const struct proto_ack *ack);
+int proto_encode_call(void *buf, size_t size);
 
 /* One whole frame with correct checksums; @payload points into the decoder. */
 struct proto_frame {

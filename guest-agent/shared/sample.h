@@ -15,7 +15,7 @@ enum sample_has {
 };
 
 struct sample {
-	uint64_t sequence;		/* 1, 2, ... within a boot of the guest */
+	uint64_t sequence;		/* above 0, grows within a boot */
 	uint64_t t_boot_ns;		/* guest's CLOCK_BOOTTIME; 0 from the host source */
 	uint64_t t_wall_ns;		/* sender: its CLOCK_REALTIME; store: host's */
 	uint32_t has;			/* SAMPLE_HAS_* */
