@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/channel.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/loop.h"
+#include "guest-agent/shared/log.h"
+
+#define TICK_MS 1000			/* reconnecting, and noticing silence */
+#define READ_BUDGET 65536		/* bytes a guest gets before the others' turn */
+#define SILENCE_S 5			/* and three intervals: the agent is gone */
+#define CALL_INTERVAL_S 2
+#define INTERVAL_MAX_US 10000000
+
+struct channel {
+	char *name;
+	char *path;
+	const struct channel_ops *ops;
+	void *ctx;
+	int fd;				/* -1: not connected */
+	int watch;
+	int timer;
+	bool greeted;			/* had a hello since connecting */
+	bool paused;			/* ops->ready() said no */
+	uint32_t interval_us;		/* as the hello says */
+	uint64_t last_frame_s;
+	uint64_t last_call_s;
+	enum vm_agent reported;
+	int reported_errno;
+	uint64_t ack;			/* to be sent; 0: none */
+	uint8_t out[PROTO_ENCODED_MAX];
+	size_t out_pos, out_len;
+	struct log_limit limit;
+	struct proto_decoder decoder;
+};
+
+static uint64_t now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void report(struct channel *c, enum vm_agent agent, int error)
+{
+	char text[RECORD_ERROR_MAX + 1] = "";
+
+	if (c->reported == agent && c->reported_errno == error)
+		return;
+	if (error)
+		snprintf(text, sizeof(text), "cannot connect to %s: %s", c->path, strerror(error));
+	c->reported = agent;
+	c->reported_errno = error;
+	if (error)
+		log_info("'%s': %s, will retry", c->name, text);
+	else
+		log_info("'%s': agent %s", c->name,
+			 agent == AGENT_CONNECTED ? "is there" : "is silent, waiting for it");
+	c->ops->state(c->ctx, agent, text);
+}
+
+static void set_events(struct channel *c)
+{
+	loop_update_fd(c->watch, (c->paused ? 0 : LOOP_READ) |
+					 (c->out_len > c->out_pos || c->ack ? LOOP_WRITE : 0));
+}
+
+static void disconnect(struct channel *c)
+{
+	if (c->fd < 0)
+		return;
+	loop_remove_fd(c->watch);
+	close(c->fd);
+	c->fd = -1;
+	c->greeted = false;
+	c->paused = false;
+	c->ack = 0;
+	c->out_pos = c->out_len = 0;
+	proto_decoder_reset(&c->decoder);
+}
+
+/* Send what fits; what does not waits for the socket. */
+static void write_out(struct channel *c)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (c->out_pos == c->out_len) {
+			struct proto_ack ack = { .committed = c->ack };
+
+			if (c->ack == 0)
+				break;
+			c->out_pos = 0;
+			c->out_len = proto_encode_ack(c->out, sizeof(c->out), &ack);
+			c->ack = 0;
+		}
+		n = send(c->fd, c->out + c->out_pos, c->out_len - c->out_pos, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN) {
+			disconnect(c);
+			report(c, AGENT_WAITING, 0);
+			return;
+		}
+		if (n < 0)
+			break;
+		c->out_pos += n;
+	}
+	set_events(c);
+}
+
+/* Behind what is half sent already; a full buffer drops it, the agent asks again. */
+static void queue(struct channel *c, const uint8_t *frame, int len)
+{
+	if (c->out_pos == c->out_len)
+		c->out_pos = c->out_len = 0;
+	if (len < 0 || (size_t)len > sizeof(c->out) - c->out_len)
+		return;
+	memcpy(c->out + c->out_len, frame, len);
+	c->out_len += len;
+	write_out(c);
+}
+
+/* A port shows the agent no new host side, so it is asked to introduce itself. */
+static void call_agent(struct channel *c)
+{
+	uint8_t frame[PROTO_ENCODED_MAX];
+
+	c->last_call_s = now_s();
+	queue(c, frame, proto_encode_call(frame, sizeof(frame)));
+}
+
+static void on_hello(struct channel *c, const struct proto_frame *untrusted)
+{
+	struct proto_welcome welcome = { 0 };
+	uint8_t frame[PROTO_ENCODED_MAX];
+	struct proto_hello hello;
+
+	if (proto_decode_hello(untrusted, &hello) < 0)
+		return;
+	if (hello.version_min > PROTO_VERSION || hello.version_max < 1) {
+		if (log_limit_ok(&c->limit, now_s()))
+			log_warning("'%s': its agent speaks protocol %u to %u, this vmexitd 1 to %u; "
+				    "update the older one, ignoring it",
+				    c->name, hello.version_min, hello.version_max, PROTO_VERSION);
+	} else {
+		welcome.version = PROTO_VERSION < hello.version_max ? PROTO_VERSION
+								    : hello.version_max;
+		c->interval_us = hello.interval_us < INTERVAL_MAX_US ? hello.interval_us
+								     : INTERVAL_MAX_US;
+		welcome.committed = c->ops->hello(c->ctx, &hello);
+		c->greeted = true;
+		report(c, AGENT_CONNECTED, 0);
+	}
+	queue(c, frame, proto_encode_welcome(frame, sizeof(frame), &welcome));
+}
+
+static void on_sample(struct channel *c, const struct proto_frame *untrusted)
+{
+	struct sample sample;
+
+	if (!c->greeted) {
+		if (now_s() - c->last_call_s >= CALL_INTERVAL_S)
+			call_agent(c);
+		return;
+	}
+	if (proto_decode_sample(untrusted, &sample) == 0) {
+		report(c, AGENT_CONNECTED, 0);
+		c->ops->sample(c->ctx, &sample, untrusted->flags & PROTO_FLAG_DELAYED);
+	}
+}
+
+static void decode(struct channel *c)
+{
+	struct proto_frame untrusted;
+
+	while (c->fd >= 0 && !c->paused) {
+		if (!c->ops->ready(c->ctx)) {
+			c->paused = true;
+			set_events(c);
+			return;
+		}
+		if (!proto_decoder_next(&c->decoder, &untrusted))
+			return;
+		c->last_frame_s = now_s();
+		if (untrusted.type == PROTO_HELLO)
+			on_hello(c, &untrusted);
+		else if (untrusted.type == PROTO_SAMPLE)
+			on_sample(c, &untrusted);
+		/* Other types are a newer agent's; it knows that they may be ignored. */
+	}
+}
+
+static void on_readable(struct channel *c)
+{
+	uint64_t skipped = c->decoder.bytes_skipped;
+	size_t budget = READ_BUDGET;
+
+	while (budget > 0 && c->fd >= 0 && !c->paused) {
+		size_t size;
+		uint8_t *space = proto_decoder_space(&c->decoder, &size);
+		ssize_t n = recv(c->fd, space, size < budget ? size : budget, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			disconnect(c);
+			report(c, AGENT_WAITING, 0);
+			break;
+		}
+		proto_decoder_added(&c->decoder, n);
+		budget -= n;
+		decode(c);
+	}
+	if (c->decoder.bytes_skipped > skipped && log_limit_ok(&c->limit, now_s()))
+		log_warning("'%s': the guest sent %llu bytes that are no frames, skipping them",
+			    c->name, (unsigned long long)(c->decoder.bytes_skipped - skipped));
+}
+
+static void on_fd(int fd, int events, void *ctx)
+{
+	struct channel *c = ctx;
+
+	(void)fd;
+	/* Bytes may wait in front of the hang-up; reading finds the end by itself. */
+	if (events & (LOOP_READ | LOOP_HANGUP)) {
+		if (c->paused && events & LOOP_HANGUP)
+			disconnect(c);
+		else
+			on_readable(c);
+	}
+	if (c->fd >= 0 && events & LOOP_WRITE)
+		write_out(c);
+}
+
+static int open_socket(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int error = errno;
+
+		close(fd);
+		return -error;
+	}
+	return fd;
+}
+
+static void try_connect(struct channel *c)
+{
+	int fd = open_socket(c->path);
+
+	/* EAGAIN: somebody else is connected; QEMU serves one at a time. */
+	if (fd < 0) {
+		report(c, AGENT_UNREACHABLE, fd == -EAGAIN ? EBUSY : -fd);
+		return;
+	}
+	c->watch = loop_add_fd(fd, LOOP_READ, on_fd, c);
+	if (c->watch < 0) {
+		close(fd);
+		return;
+	}
+	c->fd = fd;
+	c->last_frame_s = now_s();
+	report(c, AGENT_WAITING, 0);
+	call_agent(c);
+}
+
+static void on_tick(void *ctx)
+{
+	struct channel *c = ctx;
+	uint64_t silence_s = SILENCE_S + 3ULL * c->interval_us / 1000000;
+
+	if (c->fd < 0)
+		try_connect(c);
+	else if (!c->paused && now_s() - c->last_frame_s > silence_s)
+		report(c, AGENT_WAITING, 0);
+}
+
+struct channel *channel_new(const char *name, const char *path, const struct channel_ops *ops,
+			    void *ctx)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->ops = ops;
+	c->ctx = ctx;
+	c->fd = -1;
+	c->reported_errno = -1;
+	c->name = strdup(name);
+	c->path = strdup(path);
+	c->timer = c->name && c->path ? loop_add_timer(TICK_MS, on_tick, c) : -1;
+	if (c->timer < 0) {
+		channel_free(c);
+		return NULL;
+	}
+	try_connect(c);
+	return c;
+}
+
+void channel_free(struct channel *channel)
+{
+	if (!channel)
+		return;
+	disconnect(channel);
+	if (channel->timer >= 0)
+		loop_remove_timer(channel->timer);
+	free(channel->name);
+	free(channel->path);
+	free(channel);
+}
+
+const char *channel_path(const struct channel *channel)
+{
+	return channel->path;
+}
+
+void channel_ack(struct channel *channel, uint64_t sequence)
+{
+	if (channel->fd < 0 || !channel->greeted)
+		return;
+	channel->ack = sequence;
+	write_out(channel);
+}
+
+void channel_resume(struct channel *channel)
+{
+	if (channel->fd < 0 || !channel->paused)
+		return;
+	channel->paused = false;
+	set_events(channel);
+	decode(channel);
+}

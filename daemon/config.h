@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Settings of vmexitd: one table feeds the option parser, the file and --help. */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define CONFIG_DEFAULT_FILE "/etc/vmexit/vmexitd.conf"
+#define CONFIG_CHANNELS_MAX 256
+
+/* A channel that libvirt does not know: NAME=SOCKET. */
+struct config_channel {
+	char *name;
+	char *socket;
+};
+
+struct config {
+	char *database;
+	char *listen;			/* "ADDRESS:PORT", or "off" */
+	char *allowed_hosts;		/* comma-separated Host values admitted as well */
+	char *api_socket;		/* path, or "off" */
+	char *libvirt;			/* connection URI, or "off" */
+	char *gnuplot;			/* program that draws graphs */
+	unsigned int host_interval_ms;	/* between two readings of the host's counters */
+	unsigned int commit_interval_ms;	/* longest time that a sample waits for its commit */
+	bool verbose;
+	struct config_channel channels[CONFIG_CHANNELS_MAX];
+	size_t channels_count;
+};
+
+enum config_action { CONFIG_RUN, CONFIG_HELP, CONFIG_VERSION };
+
+/*
+ * Fill @config with defaults, then the file's settings (--config, else
+ * CONFIG_DEFAULT_FILE if it exists), then the options'. Returns 0, or -EINVAL or
+ * what opening the file gave, after one line of explanation in the log.
+ * The caller ends with config_done() in every case.
+ */
+int config_load(struct config *config, int argc, char **argv, enum config_action *ret_action);
+void config_done(struct config *config);
+
+/* Write the list of options, with defaults, to stdout. */
+void config_print_help(void);
+
+#endif

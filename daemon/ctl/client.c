@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/ctl/client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest-agent/shared/log.h"
+
+#define ANSWER_MAX (64 << 20)
+#define TIMEOUT_S 30L
+
+struct answer {
+	char *text;
+	size_t len;
+};
+
+static size_t take(char *data, size_t size, size_t n, void *ctx)
+{
+	struct answer *answer = ctx;
+	size_t len = size * n;
+	char *text;
+
+	if (answer->len + len > ANSWER_MAX)
+		return 0;
+	text = realloc(answer->text, answer->len + len + 1);
+	if (!text)
+		return 0;
+	memcpy(text + answer->len, data, len);
+	answer->text = text;
+	answer->len += len;
+	text[answer->len] = '\0';
+	return len;
+}
+
+static void log_refusal(long status, const char *text)
+{
+	json_t *root = json_loads(text, 0, NULL);
+	const char *message = NULL;
+
+	(void)json_unpack(root, "{ss}", "error", &message);
+	log_error("vmexitd answers %ld: %s", status, message ? message : "no reason given");
+	json_decref(root);
+}
+
+static int perform(CURL *curl, const char *socket, struct answer *answer)
+{
+	CURLcode rc = curl_easy_perform(curl);
+	long status = 0;
+
+	if (rc == CURLE_COULDNT_CONNECT) {
+		log_error("nobody answers at %s; is vmexitd running, and may you open the socket "
+			  "(group vmexit)? --socket names another",
+			  socket);
+		return -ECONNREFUSED;
+	}
+	if (rc != CURLE_OK) {
+		log_error("asking vmexitd at %s: %s", socket, curl_easy_strerror(rc));
+		return -EIO;
+	}
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200) {
+		log_refusal(status, answer->text ? answer->text : "");
+		return status == 404 ? -ENOENT : -EIO;
+	}
+	return answer->text ? 0 : -EIO;
+}
+
+int client_get(const char *socket, const char *path, char **ret_text)
+{
+	struct answer answer = { 0 };
+	CURL *curl = curl_easy_init();
+	char url[4096];
+	int r;
+
+	if (!curl)
+		return -ENOMEM;
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	r = perform(curl, socket, &answer);
+	curl_easy_cleanup(curl);
+	if (r < 0) {
+		free(answer.text);
+		return r;
+	}
+	*ret_text = answer.text;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Opening the SQLite database. Logging: every failure here is one line.
+ *
+ * Debian 12's SQLite 3.40.1 can corrupt a WAL when two connections write or
+ * checkpoint (sqlite.org/wal.html, "the WAL-reset bug"). So one connection does
+ * both, and every other one is opened read-only.
+ */
+#ifndef DAEMON_DB_H
+#define DAEMON_DB_H
+
+struct sqlite3;
+
+#define DB_APPLICATION_ID 0x564d5878	/* "VMXx" */
+#define DB_SCHEMA_VERSION 1
+
+/*
+ * Open @path for the only writer, making it and its schema if needed. A lock on
+ * PATH.lock keeps a second daemon out (-EBUSY); *ret_lock is its descriptor,
+ * closed by the caller after the database. Returns 0 or -errno.
+ */
+int db_open_writer(const char *path, struct sqlite3 **ret_db, int *ret_lock);
+
+/* Open @path read-only; the writer must have opened it before. Returns 0 or -errno. */
+int db_open_reader(const char *path, struct sqlite3 **ret_db);
+
+/* Log what @db says about @rc, doing @what, and return it as -errno. */
+int db_error(struct sqlite3 *db, const char *what, int rc);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libmicrohttpd: listens, checks who asks, and sends what api.h decides. Has
+ * threads of its own with read-only database connections. Logging.
+ */
+#ifndef DAEMON_HTTP_H
+#define DAEMON_HTTP_H
+
+#include "daemon/store.h"
+
+struct http;
+
+struct http_settings {
+	const char *database;
+	const char *listen;		/* "ADDRESS:PORT" (IPv6 in brackets), or "off" */
+	const char *allowed_hosts;	/* comma-separated */
+	const char *api_socket;		/* path, or "off" */
+	const char *gnuplot;
+};
+
+/* The settings' text must live as long as the result. Returns 0 or -errno. */
+int http_new(const struct http_settings *settings, struct http **ret_http);
+void http_free(struct http *http);
+
+/* From the writer's thread: a flush returned @what (STORE_*, or -errno); @stats after it. */
+void http_flushed(struct http *http, int what, const struct store_stats *stats);
+
+#endif

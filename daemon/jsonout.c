@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/jsonout.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/version.h"
+#include "guest-agent/shared/reason.h"
+
+/* Microseconds of the epoch need 16 digits; more only show how binary fractions print. */
+#define FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
+
+static const char *const sources[SOURCES] = { "guest", "host" };
+
+static const char *const states[] = {
+	[VM_UNKNOWN] = "unknown",
+	[VM_RUNNING] = "running",
+	[VM_PAUSED] = "paused",
+	[VM_STOPPED] = "stopped",
+};
+
+static const char *const agents[] = {
+	[AGENT_NO_CHANNEL] = "no-channel",
+	[AGENT_UNREACHABLE] = "unreachable",
+	[AGENT_WAITING] = "waiting",
+	[AGENT_CONNECTED] = "connected",
+};
+
+static const char *const leaves[] = {
+	[LEAF_UNKNOWN] = "unknown",
+	[LEAF_NO] = "no",
+	[LEAF_YES] = "yes",
+};
+
+static const char *const causes[] = {
+	[BOOT_FOUND] = "found",
+	[BOOT_CREATED] = "created",
+	[BOOT_REBOOT] = "reboot",
+	[BOOT_GUEST] = "guest",
+	[BOOT_RESUMED] = "resumed",
+};
+
+/* What the database holds may be a newer daemon's. */
+#define NAME_OF(names, i) \
+	((size_t)(i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : "unknown")
+
+static int finish(json_t *root, char **ret_text)
+{
+	char *text = root ? json_dumps(root, FLAGS) : NULL;
+
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
+
+/* Text from libvirt or a guest may not be UTF-8; JSON must be. */
+static json_t *text(const char *s)
+{
+	json_t *string = json_string(s);
+	char ascii[RECORD_NAME_MAX + 1];
+	size_t i;
+
+	if (string)
+		return string;
+	for (i = 0; s[i] && i < sizeof(ascii) - 1; i++)
+		ascii[i] = s[i] & 0x80 ? '?' : s[i];
+	ascii[i] = '\0';
+	return json_string(ascii);
+}
+
+static json_t *text_or_null(const char *s)
+{
+	return *s ? text(s) : json_null();
+}
+
+static json_t *seconds(int64_t ns)
+{
+	return json_real(ns / 1000 / 1e6);
+}
+
+static json_t *count_or_null(bool known, uint64_t value)
+{
+	return known ? json_integer((json_int_t)value) : json_null();
+}
+
+int jsonout_error(const char *message, char **ret_text)
+{
+	return finish(json_pack("{so}", "error", text(message)), ret_text);
+}
+
+int jsonout_health(const struct store_stats *stats, char **ret_text)
+{
+	char message[160] = "";
+
+	if (stats->error)
+		snprintf(message, sizeof(message),
+			 "samples are not being committed: %s; make room or check the disk",
+			 stats->error == -ENOSPC ? "the disk is full" : strerror(-stats->error));
+	return finish(json_pack("{ssssss sIsI}", "status", stats->error ? "failing" : "ok",
+				"message", message, "version", VMEXIT_VERSION, "pending_samples",
+				(json_int_t)stats->pending, "dropped_samples",
+				(json_int_t)stats->refused),
+		      ret_text);
+}
+
+static json_t *reasons_of(uint32_t namespace)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < reason_count(namespace); i++) {
+		const char *name;
+		uint32_t number;
+
+		reason_at(namespace, i, &number, &name);
+		(void)json_array_append_new(list, json_pack("{sIss}", "number",
+							    (json_int_t)number, "name", name));
+	}
+	return list;
+}
+
+int jsonout_reasons(char **ret_text)
+{
+	return finish(json_pack("{soso}", "vmx", reasons_of(VMEXIT_REASONS_VMX), "svm",
+				reasons_of(VMEXIT_REASONS_SVM)),
+		      ret_text);
+}
+
+/* The rate of @kind over the pair's interval, or null; *ret_dt is its length. */
+static json_t *rate_of(const struct row_pair *pair, int kind, double *ret_dt)
+{
+	double dt, amount;
+
+	if (!rate_interval(pair->row.boot, pair->has_before ? &pair->before : NULL,
+			   &pair->row.sample, kind, &dt, &amount))
+		return json_null();
+	*ret_dt = dt;
+	return json_real(amount / dt);
+}
+
+static int latest_of(struct query *query, const struct boot *boot, enum sample_source source,
+		     json_t **ret_json)
+{
+	struct row_pair pair;
+	double dt;
+	int r = query_latest(query, boot, source, &pair);
+
+	if (r == -ENOENT) {
+		*ret_json = json_null();
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret_json = json_pack("{sosososo}", "t", seconds(pair.row.sample.t_wall_ns), "exits",
+			      count_or_null(pair.row.sample.has & SAMPLE_HAS_EXITS, pair.exits),
+			      "exits_rate", rate_of(&pair, RATE_COUNT, &dt), "handling_share",
+			      rate_of(&pair, RATE_HANDLING, &dt));
+	return 0;
+}
+
+struct vms_context {
+	struct query *query;
+	json_t *list;
+};
+
+static int add_vm(void *ctx, const struct query_vm *vm)
+{
+	struct vms_context *c = ctx;
+	json_t *guest = json_null(), *host = json_null(), *number = json_null();
+	struct boot boot;
+	int r = query_boot(c->query, vm->id, 0, &boot);
+
+	if (r == 0) {
+		number = json_integer(boot.number);
+		r = latest_of(c->query, &boot, SOURCE_GUEST, &guest);
+		if (r == 0)
+			r = latest_of(c->query, &boot, SOURCE_HOST, &host);
+	}
+	if (r < 0 && r != -ENOENT) {
+		json_decref(guest);
+		json_decref(host);
+		json_decref(number);
+		return r;
+	}
+	return json_array_append_new(
+		c->list,
+		json_pack("{sososssssssosososo}", "id", text(vm->key), "name", text(vm->name),
+			  "state", NAME_OF(states, vm->state), "agent",
+			  NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf), "error",
+			  text(vm->error), "boot", number, "guest", guest, "host", host));
+}
+
+int jsonout_vms(struct query *query, char **ret_text)
+{
+	struct vms_context c = { query, json_array() };
+	int r = query_vms(query, add_vm, &c);
+
+	if (r != 0) {
+		json_decref(c.list);
+		return r < 0 ? r : -ENOMEM;
+	}
+	return finish(json_pack("{so}", "vms", c.list), ret_text);
+}
+
+static json_t *boot_id_of(const struct boot *boot)
+{
+	char hex[2 * PROTO_BOOT_ID_SIZE + 1];
+
+	if (!boot->has_guest_boot_id)
+		return json_null();
+	for (int i = 0; i < PROTO_BOOT_ID_SIZE; i++)
+		snprintf(hex + 2 * i, 3, "%02x", boot->guest_boot_id[i]);
+	return json_string(hex);
+}
+
+static int span_of(struct query *query, const struct boot *boot, enum sample_source source,
+		   json_t **ret_json)
+{
+	struct query_span span;
+	int r = query_span(query, boot, source, &span);
+
+	if (r == -ENOENT) {
+		*ret_json = json_null();
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	*ret_json = json_pack("{sIsososo}", "samples", (json_int_t)span.samples, "from",
+			      seconds(span.from_ns), "to", seconds(span.to_ns), "exits",
+			      count_or_null(span.has_exits, span.exits));
+	return 0;
+}
+
+static int add_boot(void *ctx, const struct boot *boot)
+{
+	struct vms_context *c = ctx;
+	json_t *guest = NULL, *host = NULL;
+	int r = span_of(c->query, boot, SOURCE_GUEST, &guest);
+
+	if (r == 0)
+		r = span_of(c->query, boot, SOURCE_HOST, &host);
+	if (r < 0) {
+		json_decref(guest);
+		return r;
+	}
+	return json_array_append_new(
+		c->list,
+		json_pack("{sIsososssbsosososos{soso}}", "boot", (json_int_t)boot->number,
+			  "opened", seconds(boot->opened_ns), "closed",
+			  boot->closed_ns ? seconds(boot->closed_ns) : json_null(), "cause",
+			  NAME_OF(causes, boot->cause), "complete", boot->cause == BOOT_CREATED,
+			  "guest_boot_id", boot_id_of(boot), "kernel", text_or_null(boot->kernel),
+			  "agent", text_or_null(boot->agent), "vcpus",
+			  count_or_null(boot->vcpus, boot->vcpus), "sources", "guest", guest,
+			  "host", host));
+}
+
+static json_t *short_vm(const struct query_vm *vm)
+{
+	return json_pack("{soso}", "id", text(vm->key), "name", text(vm->name));
+}
+
+int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text)
+{
+	struct vms_context c = { query, json_array() };
+	int r = query_boots(query, vm->id, add_boot, &c);
+
+	if (r != 0) {
+		json_decref(c.list);
+		return r < 0 ? r : -ENOMEM;
+	}
+	return finish(json_pack("{soso}", "vm", short_vm(vm), "boots", c.list), ret_text);
+}
+
+static json_t *column(const double *values, size_t count)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < count; i++)
+		(void)json_array_append_new(list, json_real(values[i]));
+	return list;
+}
+
+static json_t *one_series(const struct series *s)
+{
+	return json_pack("{sIsssssssososososo}", "boot", (json_int_t)s->boot.number, "source",
+			 sources[s->source], "kind", rate_kind_name(s->kind), "unit",
+			 rate_kind_unit(s->kind), "t", column(s->t, s->count), "dt",
+			 column(s->dt, s->count), "v", column(s->v, s->count), "min",
+			 column(s->min, s->count), "max", column(s->max, s->count));
+}
+
+int jsonout_series(const struct query_vm *vm, const struct boot *boot,
+		   const struct query_filter *filter, const struct series *series,
+		   char **ret_text)
+{
+	double from = 0, to = 0, origin;
+	json_t *list = json_array();
+
+	for (const struct series *s = series; s; s = s->next) {
+		double begin = s->t[0] - s->dt[0], end = s->t[s->count - 1];
+
+		from = s == series || begin < from ? begin : from;
+		to = s == series || end > to ? end : to;
+		(void)json_array_append_new(list, one_series(s));
+	}
+	origin = boot ? boot->opened_ns / 1e9 : filter->from_ns ? filter->from_ns / 1e9 : from;
+	return finish(json_pack("{sosososososo}", "vm", short_vm(vm), "boot",
+				count_or_null(boot, boot ? boot->number : 0), "origin",
+				json_real(origin), "from", series ? json_real(from) : json_null(),
+				"to", series ? json_real(to) : json_null(), "series", list),
+		      ret_text);
+}
+
+int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text)
+{
+	double dt = 0;
+	json_t *exits_rate = rate_of(pair, RATE_COUNT, &dt);
+	json_t *share = rate_of(pair, RATE_HANDLING, &dt);
+
+	return finish(json_pack("{sosIsssososososo}", "vm", text(vm->key), "boot",
+				(json_int_t)pair->row.boot->number, "source",
+				sources[pair->row.source], "t",
+				seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
+				count_or_null(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
+				"exits_rate", exits_rate, "handling_share", share),
+		      ret_text);
+}

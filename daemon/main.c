@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmexitd: stores the VM exits of KVM guests over time and serves them. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/collect.h"
+#include "daemon/config.h"
+#include "daemon/http.h"
+#include "daemon/loop.h"
+#include "daemon/version.h"
+#include "guest-agent/shared/log.h"
+
+struct parts {
+	struct config config;
+	struct store *store;
+	struct collect *collect;
+	struct domains *domains;
+	struct hostsource *hostsource;
+	struct http *http;
+	int signal_fd;
+	int signal_watch;
+	int flush_timer;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static void on_signal(int fd, int events, void *ctx)
+{
+	struct signalfd_siginfo info;
+
+	(void)events;
+	(void)ctx;
+	if (read(fd, &info, sizeof(info)) == sizeof(info))
+		loop_quit();
+}
+
+static void on_flush(void *ctx)
+{
+	struct parts *p = ctx;
+	struct store_stats stats;
+	int what = store_flush(p->store, now_ns());
+
+	if (what > 0)
+		collect_committed(p->collect);
+	store_get_stats(p->store, &stats);
+	http_flushed(p->http, what, &stats);
+}
+
+/* SIGTERM and SIGINT arrive through the loop; no thread may take them elsewhere. */
+static int watch_signals(struct parts *p)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p->signal_fd < 0)
+		return -errno;
+	p->signal_watch = loop_add_fd(p->signal_fd, LOOP_READ, on_signal, p);
+	return p->signal_watch < 0 ? p->signal_watch : 0;
+}
+
+static int start_sources(struct parts *p)
+{
+	const struct config *c = &p->config;
+	int r = 0;
+
+	for (size_t i = 0; i < c->channels_count && r == 0; i++)
+		r = collect_add_channel(p->collect, c->channels[i].name, c->channels[i].socket);
+	if (r < 0 || strcmp(c->libvirt, "off") == 0)
+		return r;
+	r = hostsource_new(c->libvirt, c->host_interval_ms, collect_host_reading, p->collect,
+			   &p->hostsource);
+	if (r < 0)
+		return r;
+	collect_set_hostsource(p->collect, p->hostsource);
+	p->domains = domains_new(c->libvirt, &collect_domains_ops, p->collect);
+	return p->domains ? 0 : -ENOMEM;
+}
+
+static int start(struct parts *p)
+{
+	const struct config *c = &p->config;
+	const struct http_settings http = {
+		.database = c->database,
+		.listen = c->listen,
+		.allowed_hosts = c->allowed_hosts,
+		.api_socket = c->api_socket,
+		.gnuplot = c->gnuplot,
+	};
+	int r;
+
+	domains_quiet();
+	r = loop_init();
+	if (r == 0)
+		r = watch_signals(p);
+	if (r == 0)
+		r = store_open(c->database, &p->store);
+	if (r == 0)
+		r = http_new(&http, &p->http);
+	if (r < 0)
+		return r;
+	p->collect = collect_new(p->store);
+	if (!p->collect)
+		return -ENOMEM;
+	r = start_sources(p);
+	if (r < 0)
+		return r;
+	p->flush_timer = loop_add_timer(c->commit_interval_ms, on_flush, p);
+	return p->flush_timer < 0 ? p->flush_timer : 0;
+}
+
+static void stop(struct parts *p)
+{
+	if (p->flush_timer >= 0)
+		loop_remove_timer(p->flush_timer);
+	domains_free(p->domains);
+	hostsource_free(p->hostsource);
+	collect_free(p->collect);
+	http_free(p->http);
+	store_free(p->store);
+	if (p->signal_watch >= 0)
+		loop_remove_fd(p->signal_watch);
+	if (p->signal_fd >= 0)
+		close(p->signal_fd);
+	config_done(&p->config);
+}
+
+int main(int argc, char **argv)
+{
+	struct parts p = { .signal_fd = -1, .signal_watch = -1, .flush_timer = -1 };
+	enum config_action action;
+	int r;
+
+	log_init("vmexitd", LOG_NOTICE);
+	r = config_load(&p.config, argc, argv, &action);
+	if (r < 0 || action != CONFIG_RUN) {
+		config_done(&p.config);
+		if (r < 0) {
+			fputs("Try 'vmexitd --help'.\n", stderr);
+			return 2;
+		}
+		if (action == CONFIG_HELP)
+			config_print_help();
+		else
+			puts("vmexitd " VMEXIT_VERSION);
+		return 0;
+	}
+	if (p.config.verbose)
+		log_init("vmexitd", LOG_INFO);
+	r = start(&p);
+	if (r == 0) {
+		if (strcmp(p.config.listen, "off") != 0)
+			log_notice("serving http://%s/ from %s", p.config.listen,
+				   p.config.database);
+		else
+			log_notice("storing in %s", p.config.database);
+		r = loop_run();
+	}
+	stop(&p);
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,637 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/query.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/db.h"
+
+/* Rows per statement of a long answer. */
+#define CHUNK 512
+
+enum {
+	STMT_VMS,
+	STMT_VM_BY_KEY,
+	STMT_VM_BY_NAME,
+	STMT_VM_BY_ID,
+	STMT_BOOTS,
+	STMT_BOOT,
+	STMT_BOOT_BY_ID,
+	STMT_SPAN,
+	STMT_FIRST,
+	STMT_BEFORE,
+	STMT_SINCE,
+	STMT_LAST_ID,
+	STMT_AFTER,
+	STMTS
+};
+
+#define VM_COLUMNS "id, key, name, state, agent, leaf, error"
+#define BOOT_COLUMNS \
+	"id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id, kernel, agent," \
+	" vcpus, tsc_khz, reason_namespace"
+#define SAMPLE_FIXED_COLUMNS \
+	"id, boot, source, sequence, t_ns, t_boot_ns, exits, handling_cycles"
+#define SAMPLE_FIXED_COUNT 8
+#define X(identifier, type, unit) ", " #identifier
+#define SAMPLE_COLUMNS SAMPLE_FIXED_COLUMNS WORKLOAD_MAP(X)
+
+static const char *const sql[STMTS] = {
+	[STMT_VMS] = "SELECT " VM_COLUMNS " FROM vm ORDER BY name, key",
+	[STMT_VM_BY_KEY] = "SELECT " VM_COLUMNS " FROM vm WHERE key = ?",
+	/* A name that was given to another VM since belongs to the one used last. */
+	[STMT_VM_BY_NAME] = "SELECT " VM_COLUMNS " FROM vm WHERE name = ?"
+			    " ORDER BY (SELECT max(opened_ns) FROM boot WHERE boot.vm = vm.id) DESC",
+	[STMT_VM_BY_ID] = "SELECT " VM_COLUMNS " FROM vm WHERE id = ?",
+	[STMT_BOOTS] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ? ORDER BY number DESC",
+	[STMT_BOOT] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ?1 AND (number = ?2 OR ?2 = 0)"
+		      " ORDER BY number DESC LIMIT 1",
+	[STMT_BOOT_BY_ID] = "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?",
+	[STMT_SPAN] = "SELECT count(*), min(t_ns), max(t_ns) FROM sample"
+		      " WHERE boot = ? AND source = ? AND t_ns >= ? AND t_ns <= ?",
+	[STMT_FIRST] = "SELECT " SAMPLE_COLUMNS " FROM sample"
+		       " WHERE boot = ? AND source = ? AND exits IS NOT NULL ORDER BY t_ns LIMIT 1",
+	[STMT_BEFORE] = "SELECT " SAMPLE_COLUMNS " FROM sample"
+			" WHERE boot = ? AND source = ? AND t_ns < ? ORDER BY t_ns DESC LIMIT 1",
+	[STMT_SINCE] = "SELECT " SAMPLE_COLUMNS " FROM sample WHERE id > ? ORDER BY id LIMIT ?",
+	[STMT_LAST_ID] = "SELECT coalesce(max(id), 0) FROM sample",
+	[STMT_AFTER] = "SELECT " SAMPLE_COLUMNS " FROM sample"
+		       " WHERE boot = ? AND source = ? AND t_ns > ? AND t_ns <= ?"
+		       " ORDER BY t_ns LIMIT ?",
+};
+#undef X
+
+struct query {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STMTS];
+	/* The boot that rows of query_since() refer to; successive rows share it. */
+	struct boot boot;
+	struct query_vm vm;
+};
+
+int query_open(const char *path, struct query **ret_query)
+{
+	struct query *q = calloc(1, sizeof(*q));
+	int r;
+
+	if (!q)
+		return -ENOMEM;
+	r = db_open_reader(path, &q->db);
+	for (int i = 0; i < STMTS && r == 0; i++) {
+		int rc = sqlite3_prepare_v3(q->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &q->stmt[i], NULL);
+
+		if (rc != SQLITE_OK)
+			r = db_error(q->db, "cannot prepare a query", rc);
+	}
+	if (r < 0) {
+		query_free(q);
+		return r;
+	}
+	*ret_query = q;
+	return 0;
+}
+
+void query_free(struct query *query)
+{
+	if (!query)
+		return;
+	for (int i = 0; i < STMTS; i++)
+		sqlite3_finalize(query->stmt[i]);
+	if (query->db)
+		(void)sqlite3_close(query->db);
+	free(query);
+}
+
+/* Bind integers to a statement's first parameters. */
+static int bind(struct query *q, int which, size_t n, const int64_t *values)
+{
+	sqlite3_stmt *stmt = q->stmt[which];
+
+	(void)sqlite3_reset(stmt);
+	for (size_t i = 0; i < n; i++) {
+		int rc = sqlite3_bind_int64(stmt, i + 1, values[i]);
+
+		if (rc != SQLITE_OK)
+			return db_error(q->db, "cannot bind", rc);
+	}
+	return 0;
+}
+
+#define BIND(q, which, ...) \
+	bind(q, which, sizeof((int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t), \
+	     (int64_t[]){ __VA_ARGS__ })
+
+/* 1: a row, 0: none left (the statement is reset then), or -errno. */
+static int step(struct query *q, int which)
+{
+	int rc = sqlite3_step(q->stmt[which]);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	(void)sqlite3_reset(q->stmt[which]);
+	return rc == SQLITE_DONE ? 0 : db_error(q->db, "cannot read", rc);
+}
+
+static void get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	snprintf(to, size, "%s", text ? (const char *)text : "");
+}
+
+static void get_vm(sqlite3_stmt *stmt, struct query_vm *vm)
+{
+	vm->id = sqlite3_column_int64(stmt, 0);
+	get_text(stmt, 1, vm->key, sizeof(vm->key));
+	get_text(stmt, 2, vm->name, sizeof(vm->name));
+	vm->state = sqlite3_column_int(stmt, 3);
+	vm->agent = sqlite3_column_int(stmt, 4);
+	vm->leaf = sqlite3_column_int(stmt, 5);
+	get_text(stmt, 6, vm->error, sizeof(vm->error));
+}
+
+static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
+{
+	memset(boot, 0, sizeof(*boot));
+	boot->id = sqlite3_column_int64(stmt, 0);
+	boot->vm_id = sqlite3_column_int64(stmt, 1);
+	boot->number = sqlite3_column_int64(stmt, 2);
+	get_text(stmt, 3, boot->life, sizeof(boot->life));
+	boot->cause = sqlite3_column_int(stmt, 4);
+	boot->opened_ns = sqlite3_column_int64(stmt, 5);
+	boot->closed_ns = sqlite3_column_int64(stmt, 6);
+	if (sqlite3_column_bytes(stmt, 7) == PROTO_BOOT_ID_SIZE) {
+		memcpy(boot->guest_boot_id, sqlite3_column_blob(stmt, 7), PROTO_BOOT_ID_SIZE);
+		boot->has_guest_boot_id = true;
+	}
+	get_text(stmt, 8, boot->kernel, sizeof(boot->kernel));
+	get_text(stmt, 9, boot->agent, sizeof(boot->agent));
+	boot->vcpus = sqlite3_column_int64(stmt, 10);
+	boot->tsc_khz = sqlite3_column_int64(stmt, 11);
+	boot->reason_namespace = sqlite3_column_int64(stmt, 12);
+}
+
+static bool get_known(sqlite3_stmt *stmt, int column, uint64_t *to)
+{
+	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+		return false;
+	*to = (uint64_t)sqlite3_column_int64(stmt, column);
+	return true;
+}
+
+static void get_row(sqlite3_stmt *stmt, struct row *row, int64_t *ret_boot_id)
+{
+	struct sample *sample = &row->sample;
+
+	memset(row, 0, sizeof(*row));
+	row->id = sqlite3_column_int64(stmt, 0);
+	*ret_boot_id = sqlite3_column_int64(stmt, 1);
+	row->source = sqlite3_column_int(stmt, 2);
+	sample->sequence = sqlite3_column_int64(stmt, 3);
+	sample->t_wall_ns = sqlite3_column_int64(stmt, 4);
+	sample->t_boot_ns = sqlite3_column_int64(stmt, 5);
+	if (get_known(stmt, 6, &sample->exits))
+		sample->has |= SAMPLE_HAS_EXITS;
+	if (get_known(stmt, 7, &sample->handling_cycles))
+		sample->has |= SAMPLE_HAS_HANDLING;
+	for (int i = 0; i < WORKLOAD_COUNT; i++) {
+		if (get_known(stmt, SAMPLE_FIXED_COUNT + i, &sample->workload.value[i]))
+			sample->workload.mask |= 1ULL << i;
+	}
+}
+
+int query_vms(struct query *query, query_vm_fn fn, void *ctx)
+{
+	struct query_vm vm;
+	int r;
+
+	(void)sqlite3_reset(query->stmt[STMT_VMS]);
+	while ((r = step(query, STMT_VMS)) > 0) {
+		get_vm(query->stmt[STMT_VMS], &vm);
+		r = fn(ctx, &vm);
+		if (r != 0) {
+			(void)sqlite3_reset(query->stmt[STMT_VMS]);
+			break;
+		}
+	}
+	return r;
+}
+
+static int vm_by(struct query *q, int which, const char *text, struct query_vm *ret_vm)
+{
+	int r, rc;
+
+	(void)sqlite3_reset(q->stmt[which]);
+	rc = sqlite3_bind_text(q->stmt[which], 1, text, -1, SQLITE_TRANSIENT);
+	if (rc != SQLITE_OK)
+		return db_error(q->db, "cannot bind", rc);
+	r = step(q, which);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	get_vm(q->stmt[which], ret_vm);
+	(void)sqlite3_reset(q->stmt[which]);
+	return 0;
+}
+
+int query_vm(struct query *query, const char *text, struct query_vm *ret_vm)
+{
+	int r = vm_by(query, STMT_VM_BY_KEY, text, ret_vm);
+
+	return r == -ENOENT ? vm_by(query, STMT_VM_BY_NAME, text, ret_vm) : r;
+}
+
+int query_boots(struct query *query, int64_t vm_id, query_boot_fn fn, void *ctx)
+{
+	struct boot boot;
+	int r = BIND(query, STMT_BOOTS, vm_id);
+
+	while (r == 0 && (r = step(query, STMT_BOOTS)) > 0) {
+		get_boot(query->stmt[STMT_BOOTS], &boot);
+		r = fn(ctx, &boot);
+		if (r != 0) {
+			(void)sqlite3_reset(query->stmt[STMT_BOOTS]);
+			break;
+		}
+	}
+	return r;
+}
+
+static int one_boot(struct query *q, int which, struct boot *ret_boot)
+{
+	int r = step(q, which);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	get_boot(q->stmt[which], ret_boot);
+	(void)sqlite3_reset(q->stmt[which]);
+	return 0;
+}
+
+int query_boot(struct query *query, int64_t vm_id, uint32_t number, struct boot *ret_boot)
+{
+	int r = BIND(query, STMT_BOOT, vm_id, number);
+
+	return r < 0 ? r : one_boot(query, STMT_BOOT, ret_boot);
+}
+
+static int one_row(struct query *q, int which, struct row *ret_row)
+{
+	int64_t boot_id;
+	int r = step(q, which);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	get_row(q->stmt[which], ret_row, &boot_id);
+	(void)sqlite3_reset(q->stmt[which]);
+	return 0;
+}
+
+static int row_before(struct query *q, int64_t boot_id, enum sample_source source, int64_t t_ns,
+		      struct row *ret_row)
+{
+	int r = BIND(q, STMT_BEFORE, boot_id, source, t_ns);
+
+	return r < 0 ? r : one_row(q, STMT_BEFORE, ret_row);
+}
+
+/*
+ * What @boot's counter showed when it began: zero where the VM's creation was
+ * seen, else the first sample's, as nothing is known of what was before it.
+ */
+static int boot_base(struct query *q, const struct boot *boot, enum sample_source source,
+		     uint64_t *ret_base)
+{
+	struct row first;
+	int r;
+
+	*ret_base = 0;
+	if (boot->cause == BOOT_CREATED)
+		return 0;
+	r = BIND(q, STMT_FIRST, boot->id, source);
+	if (r == 0)
+		r = one_row(q, STMT_FIRST, &first);
+	if (r == 0)
+		*ret_base = first.sample.exits;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int complete_pair(struct query *q, const struct boot *boot, struct row_pair *pair)
+{
+	struct row before;
+	uint64_t base;
+	int r = row_before(q, boot->id, pair->row.source, pair->row.sample.t_wall_ns, &before);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	pair->has_before = r == 0;
+	if (pair->has_before)
+		pair->before = before.sample;
+	r = boot_base(q, boot, pair->row.source, &base);
+	pair->row.boot = boot;
+	pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS ? pair->row.sample.exits - base : 0;
+	return r;
+}
+
+int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
+		 struct row_pair *ret_pair)
+{
+	struct row_pair pair;
+	int r = row_before(query, boot->id, source, INT64_MAX, &pair.row);
+
+	if (r == 0)
+		r = complete_pair(query, boot, &pair);
+	if (r == 0)
+		*ret_pair = pair;
+	return r;
+}
+
+int query_span(struct query *query, const struct boot *boot, enum sample_source source,
+	       struct query_span *ret_span)
+{
+	struct query_span span = { 0 };
+	struct row_pair pair;
+	int r = BIND(query, STMT_SPAN, boot->id, source, 0, INT64_MAX);
+
+	if (r == 0)
+		r = step(query, STMT_SPAN);
+	if (r < 0)
+		return r;
+	span.samples = sqlite3_column_int64(query->stmt[STMT_SPAN], 0);
+	span.from_ns = sqlite3_column_int64(query->stmt[STMT_SPAN], 1);
+	span.to_ns = sqlite3_column_int64(query->stmt[STMT_SPAN], 2);
+	(void)sqlite3_reset(query->stmt[STMT_SPAN]);
+	if (span.samples == 0)
+		return -ENOENT;
+	r = query_latest(query, boot, source, &pair);
+	if (r < 0)
+		return r;
+	span.has_exits = pair.row.sample.has & SAMPLE_HAS_EXITS;
+	span.exits = pair.exits;
+	*ret_span = span;
+	return 0;
+}
+
+/* Fill the query's own boot and VM, unless they are the ones asked for already. */
+static int recall_boot(struct query *q, int64_t boot_id)
+{
+	int r;
+
+	/* An open boot may have learned something since. */
+	if (q->boot.id == boot_id && q->boot.closed_ns != 0)
+		return 0;
+	r = BIND(q, STMT_BOOT_BY_ID, boot_id);
+	if (r == 0)
+		r = one_boot(q, STMT_BOOT_BY_ID, &q->boot);
+	if (r == 0)
+		r = BIND(q, STMT_VM_BY_ID, q->boot.vm_id);
+	if (r == 0)
+		r = step(q, STMT_VM_BY_ID);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	get_vm(q->stmt[STMT_VM_BY_ID], &q->vm);
+	(void)sqlite3_reset(q->stmt[STMT_VM_BY_ID]);
+	return 0;
+}
+
+int query_since(struct query *query, int64_t after, int limit, query_pair_fn fn, void *ctx)
+{
+	int r = BIND(query, STMT_SINCE, after, limit);
+
+	while (r == 0 && (r = step(query, STMT_SINCE)) > 0) {
+		struct row_pair pair;
+		int64_t boot_id;
+
+		get_row(query->stmt[STMT_SINCE], &pair.row, &boot_id);
+		r = recall_boot(query, boot_id);
+		if (r == 0)
+			r = complete_pair(query, &query->boot, &pair);
+		if (r == 0)
+			r = fn(ctx, &query->vm, &pair);
+	}
+	(void)sqlite3_reset(query->stmt[STMT_SINCE]);
+	return r;
+}
+
+int query_last_id(struct query *query, int64_t *ret_id)
+{
+	int r;
+
+	(void)sqlite3_reset(query->stmt[STMT_LAST_ID]);
+	r = step(query, STMT_LAST_ID);
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	*ret_id = sqlite3_column_int64(query->stmt[STMT_LAST_ID], 0);
+	(void)sqlite3_reset(query->stmt[STMT_LAST_ID]);
+	return 0;
+}
+
+struct cursor {
+	struct query *query;
+	struct query_filter filter;
+	struct boot *boots;		/* oldest first */
+	size_t boots_count;
+	size_t boot;			/* index of the current one */
+	enum sample_source source;	/* the current one */
+	bool begun;			/* the current boot and source are under way */
+	int64_t after_ns;
+	uint64_t base;
+	struct row rows[CHUNK];
+	size_t rows_count, next_row;
+	struct row_pair pair;
+};
+
+struct collected_boots {
+	const struct query_filter *filter;
+	struct boot *boots;
+	size_t count, room;
+};
+
+static int collect_boot(void *ctx, const struct boot *boot)
+{
+	struct collected_boots *c = ctx;
+	const struct query_filter *filter = c->filter;
+
+	/* A boot that was found may hold samples from before; so only its end tells. */
+	if ((filter->boot && boot->number != filter->boot) ||
+	    (boot->closed_ns && boot->closed_ns < filter->from_ns))
+		return 0;
+	if (c->count == c->room) {
+		size_t room = c->room ? 2 * c->room : 16;
+		struct boot *boots = realloc(c->boots, room * sizeof(*boots));
+
+		if (!boots)
+			return -ENOMEM;
+		c->boots = boots;
+		c->room = room;
+	}
+	c->boots[c->count++] = *boot;
+	return 0;
+}
+
+int query_cursor(struct query *query, const struct query_filter *filter,
+		 struct cursor **ret_cursor)
+{
+	struct collected_boots found = { .filter = filter };
+	struct cursor *cursor;
+	int r = query_boots(query, filter->vm_id, collect_boot, &found);
+
+	cursor = r == 0 ? calloc(1, sizeof(*cursor)) : NULL;
+	if (!cursor) {
+		free(found.boots);
+		return r < 0 ? r : -ENOMEM;
+	}
+	for (size_t i = 0; i < found.count / 2; i++) {
+		struct boot boot = found.boots[i];
+
+		found.boots[i] = found.boots[found.count - 1 - i];
+		found.boots[found.count - 1 - i] = boot;
+	}
+	cursor->query = query;
+	cursor->filter = *filter;
+	if (cursor->filter.sources == 0)
+		cursor->filter.sources = (1 << SOURCES) - 1;
+	if (cursor->filter.to_ns == 0)
+		cursor->filter.to_ns = INT64_MAX;
+	cursor->boots = found.boots;
+	cursor->boots_count = found.count;
+	*ret_cursor = cursor;
+	return 0;
+}
+
+void cursor_free(struct cursor *cursor)
+{
+	if (!cursor)
+		return;
+	free(cursor->boots);
+	free(cursor);
+}
+
+/* Where the current boot and source begin under the filter. */
+static int begin_part(struct cursor *c)
+{
+	const struct boot *boot = &c->boots[c->boot];
+	struct row before;
+	int r = -ENOENT;
+
+	c->begun = true;
+	c->after_ns = c->filter.from_ns ? c->filter.from_ns - 1 : INT64_MIN;
+	c->rows_count = c->next_row = 0;
+	if (c->filter.from_ns)
+		r = row_before(c->query, boot->id, c->source, c->filter.from_ns, &before);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	c->pair.has_before = r == 0;
+	if (c->pair.has_before)
+		c->pair.before = before.sample;
+	return boot_base(c->query, boot, c->source, &c->base);
+}
+
+static int read_chunk(struct cursor *c)
+{
+	struct query *q = c->query;
+	int r = BIND(q, STMT_AFTER, c->boots[c->boot].id, c->source, c->after_ns, c->filter.to_ns,
+		     CHUNK);
+
+	c->rows_count = c->next_row = 0;
+	while (r == 0 && (r = step(q, STMT_AFTER)) > 0) {
+		int64_t boot_id;
+
+		get_row(q->stmt[STMT_AFTER], &c->rows[c->rows_count++], &boot_id);
+		r = 0;
+	}
+	if (c->rows_count > 0)
+		c->after_ns = c->rows[c->rows_count - 1].sample.t_wall_ns;
+	return r;
+}
+
+static void next_part(struct cursor *c)
+{
+	c->begun = false;
+	if (++c->source == SOURCES) {
+		c->source = 0;
+		c->boot++;
+	}
+}
+
+int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair)
+{
+	struct cursor *c = cursor;
+	struct row_pair *pair = &c->pair;
+
+	while (c->boot < c->boots_count) {
+		int r = 0;
+
+		if (!(c->filter.sources & 1 << c->source)) {
+			next_part(c);
+			continue;
+		}
+		if (!c->begun) {
+			r = begin_part(c);
+		} else if (c->next_row > 0) {
+			pair->has_before = true;
+			pair->before = pair->row.sample;
+		}
+		if (r == 0 && c->next_row == c->rows_count)
+			r = read_chunk(c);
+		if (r < 0)
+			return r;
+		if (c->next_row == c->rows_count) {
+			next_part(c);
+			continue;
+		}
+		pair->row = c->rows[c->next_row++];
+		pair->row.boot = &c->boots[c->boot];
+		pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS
+				      ? pair->row.sample.exits - c->base
+				      : 0;
+		*ret_pair = pair;
+		return 1;
+	}
+	return 0;
+}
+
+int query_extent(struct query *query, const struct query_filter *filter,
+		 struct query_extent *ret_extent)
+{
+	struct query_extent extent = { 0 };
+	struct cursor *c;
+	int r = query_cursor(query, filter, &c);
+
+	if (r < 0)
+		return r;
+	for (; c->boot < c->boots_count && r >= 0; next_part(c)) {
+		sqlite3_stmt *stmt = query->stmt[STMT_SPAN];
+		uint64_t samples;
+
+		if (!(c->filter.sources & 1 << c->source))
+			continue;
+		r = BIND(query, STMT_SPAN, c->boots[c->boot].id, c->source, c->filter.from_ns,
+			 c->filter.to_ns);
+		if (r == 0)
+			r = step(query, STMT_SPAN);
+		if (r <= 0)
+			break;
+		samples = sqlite3_column_int64(stmt, 0);
+		if (samples > extent.most_samples)
+			extent.most_samples = samples;
+		if (samples > 0) {
+			int64_t from_ns = sqlite3_column_int64(stmt, 1);
+			int64_t to_ns = sqlite3_column_int64(stmt, 2);
+
+			if (extent.to_ns == 0 || from_ns < extent.from_ns)
+				extent.from_ns = from_ns;
+			if (to_ns > extent.to_ns)
+				extent.to_ns = to_ns;
+		}
+		(void)sqlite3_reset(stmt);
+	}
+	cursor_free(c);
+	if (r < 0)
+		return r;
+	*ret_extent = extent;
+	return 0;
+}
