@@ -1,0 +1,410 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The real vmexitd, vmexitctl and vmexit-agent in a directory of their own, over
+# Unix sockets: without KVM, without a service. The test itself plays QEMU (it
+# listens on a port's socket) and, where counts must be known, the agent.
+use strict;
+use warnings;
+use Compress::Raw::Zlib qw(crc32);
+use File::Temp qw(tempdir);
+use FindBin;
+use HTTP::Tiny;
+use IO::Select;
+use IO::Socket::INET;
+use IO::Socket::UNIX;
+use JSON::PP;
+use POSIX qw(:sys_wait_h);
+use Test::More;
+use Time::HiRes qw(time sleep);
+
+my $build = $ENV{BUILD} // "$FindBin::Bin/../build";
+my $dir = tempdir('vmexit-daemon-XXXXXX', TMPDIR => 1, CLEANUP => 1);
+my $port = free_port();
+my $url = "http://127.0.0.1:$port";
+my $http = HTTP::Tiny->new(timeout => 20);
+my %running;
+
+sub free_port {
+	my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or die;
+	return $s->sockport;
+}
+
+# Start a program; its stderr goes to NAME.log.
+sub start {
+	my ($name, @command) = @_;
+	my $pid = fork() // die "fork: $!";
+	if ($pid == 0) {
+		open(STDIN, '<', '/dev/null');
+		open(STDOUT, '>', "$dir/$name.out");
+		open(STDERR, '>>', "$dir/$name.log");
+		exec(@command) or POSIX::_exit(127);
+	}
+	$running{$name} = $pid;
+	return $pid;
+}
+
+sub stop {
+	my ($name, $signal) = @_;
+	my $pid = delete $running{$name} or return;
+	kill($signal, $pid);
+	waitpid($pid, 0);
+	return $?;
+}
+
+END { kill('KILL', $_) for values %running }
+
+sub slurp { my $f = shift; open(my $h, '<', $f) or return ''; local $/; return <$h> }
+
+# Wait for a condition, with a deadline.
+sub wait_for {
+	my ($what, $seconds, $condition) = @_;
+	my $end = time + $seconds;
+	while (time < $end) {
+		my $r = $condition->();
+		return $r if $r;
+		sleep 0.05;
+	}
+	diag("waited $seconds s in vain for: $what");
+	return;
+}
+
+sub daemon {
+	my (@more) = @_;
+	start('daemon', "$build/vmexitd", '-v', "--database=$dir/v.db", "--listen=127.0.0.1:$port",
+	      "--api-socket=$dir/api.sock", '--libvirt=test:///default', '--commit-interval=50',
+	      "--channel=played=$dir/played.sock", "--channel=real=$dir/real.sock", @more);
+	ok(wait_for('vmexitd', 20, sub { $http->get("$url/healthz")->{status} == 200 }), 'vmexitd serves');
+}
+
+sub json { my $r = $http->get("$url$_[0]"); return eval { decode_json($r->{content}) } // {} }
+sub vm { my $name = shift; my ($vm) = grep { $_->{name} eq $name } @{ json('/api/v1/vms')->{vms} // [] }; return $vm // {} }
+
+# ---- frames, after vmexit-protocol(7) ----
+sub frame {
+	my ($type, $payload, $flags) = @_;
+	my $h = "VMx\xf1" . pack('CCvV', 1, $type, $flags // 0, length $payload);
+	return $h . pack('V', crc32($h)) . $payload . pack('V', crc32($payload));
+}
+sub field { my ($n, $v) = @_; return pack('vv', $n, length $v) . $v }
+sub hello {
+	my ($boot_id, $uptime) = @_;
+	return frame(1, pack('vva16Q<Q<VV', 1, 1, $boot_id, $uptime * 1e9, time * 1e9, 100000, 2)
+		     . field(1, pack('V4', 0x10000, 0xb, 2, 2000000))
+		     . field(3, '0.1') . field(4, '6.1.0-test'));
+}
+sub sample {
+	my ($sequence, $uptime, $exits, $flags) = @_;
+	return frame(3, pack('Q<Q<Q<', $sequence, $uptime * 1e9, time * 1e9)
+		     . field(16, pack('Q<', $exits)) . field(17, pack('Q<', $exits * 100)), $flags);
+}
+
+# What the daemon sent: a list of [type, payload].
+sub frames_from {
+	my ($peer, $seconds, $until) = @_;
+	my ($end, $buf, @frames) = (time + $seconds, '');
+	my $select = IO::Select->new($peer);
+	while (time < $end) {
+		next unless $select->can_read(0.1);
+		sysread($peer, $buf, 65536, length $buf) or last;
+		while (length $buf >= 16 && length $buf >= 20 + (my $len = unpack('x8V', $buf))) {
+			push @frames, [unpack('x5C', $buf), substr($buf, 16, $len)];
+			substr($buf, 0, 20 + $len) = '';
+		}
+		last if grep { $until->(@$_) } @frames;
+	}
+	return @frames;
+}
+sub acked { my ($peer, $sequence) = @_;
+	return scalar grep { $_->[0] == 4 && unpack('Q<', $_->[1]) == $sequence }
+		frames_from($peer, 10, sub { $_[0] == 4 && unpack('Q<', $_[1]) >= $sequence }) }
+sub welcomed { my $peer = shift;
+	my ($w) = grep { $_->[0] == 2 } frames_from($peer, 10, sub { $_[0] == 2 });
+	return $w ? unpack('vQ<', $w->[1]) : () }
+
+my $qemu = IO::Socket::UNIX->new(Listen => 1, Local => "$dir/played.sock") or die "$dir: $!";
+sub accept_daemon { my $c = wait_for('a connection', 10, sub { IO::Select->new($qemu)->can_read(0) ? $qemu->accept : undef }); return $c }
+
+sub csv { my ($vm, $query) = @_;
+	my $text = $http->get("$url/api/v1/vms/$vm/samples.csv" . ($query // ''))->{content};
+	my ($head, @lines) = split /\r\n/, $text;
+	my @names = split /,/, $head, -1;
+	return map { my %row; @row{@names} = split /,/, $_, -1; \%row } @lines }
+
+# ---- known samples, from the socket to every answer ----
+daemon();
+my $peer = accept_daemon();
+my $boot1 = 'A' x 16;
+ok(wait_for('its state', 5, sub { (vm('played')->{agent} // '') eq 'waiting' }), 'a channel without an agent waits');
+my ($call) = frames_from($peer, 10, sub { $_[0] == 5 });
+is($call->[0], 5, 'the daemon asks the agent to introduce itself');
+syswrite($peer, sample(1, 1, 1));
+syswrite($peer, hello($boot1, 15.1));
+is_deeply([welcomed($peer)], [1, 0], 'welcome: version 1, nothing committed');
+syswrite($peer, join '', map { sample($_ * 10, 10 + $_ / 10, 1000 * $_, 1) } 1 .. 50);
+ok(acked($peer, 500), 'the last sample is acknowledged');
+my @rows = csv('played');
+is(scalar @rows, 50, 'a row for each sample, the one before the hello ignored');
+is_deeply([map { $_->{exits} } @rows], [map { 1000 * $_ } 1 .. 50], 'CSV has exactly the exits sent');
+is_deeply([map { $_->{sequence} } @rows], [map { 10 * $_ } 1 .. 50], 'and the sequences');
+is_deeply([map { $_->{handling_cycles} } @rows], [map { 100000 * $_ } 1 .. 50], 'and the cycles');
+is($rows[0]{uptime_s}, '10.100000', 'and the uptime');
+ok(!(grep { $rows[$_]{epoch_s} <= $rows[$_ - 1]{epoch_s} } 1 .. $#rows), 'time goes forward');
+syswrite($peer, join '', map { sample($_ * 10, 10 + $_ / 10, 1000 * $_, 1) } 1 .. 51);
+ok(acked($peer, 510), 'a replay with one new sample is acknowledged');
+is(scalar(my @again = csv('played')), 51, 'and only the new one stored');
+
+my $list = vm('played');
+is($list->{agent}, 'connected', 'agent connected');
+is($list->{leaf}, 'yes', 'leaf there');
+is($list->{guest}{exits}, 50000, 'exits since the first sample of a boot that was found');
+my $series = json('/api/v1/vms/played/series?kind=count,handling');
+is_deeply([map { "$_->{source} $_->{kind} $_->{unit}" } @{ $series->{series} }],
+	  ['guest count exits/s', 'guest handling 1'], 'series: both curves with units');
+my $curve = $series->{series}[0];
+is(scalar @{ $curve->{t} }, 50, 'an interval between each two samples');
+my $sum = 0;
+$sum += $curve->{v}[$_] * $curve->{dt}[$_] for 0 .. $#{ $curve->{v} };
+ok(abs($sum - 50000) < 0.5, 'whose sum is the number of exits');
+my $csv_part = "from=$rows[10]{epoch_s}&to=$rows[19]{epoch_s}";
+is(scalar(my @part = csv('played', "?$csv_part")), 10, 'a range of the CSV');
+for my $format (['svg', 'image/svg+xml', qr/^<\?xml.*<\/svg>\s*$/s], ['png', 'image/png', qr/^\x89PNG\r\n.*IEND....$/s]) {
+	my $r = $http->get("$url/api/v1/vms/played/graph.$format->[0]?theme=dark&width=500&height=300");
+	is("$r->{status} $r->{headers}{'content-type'}", "200 $format->[1]", "graph.$format->[0]");
+	like($r->{content}, $format->[2], 'is a whole picture');
+}
+my $svg = $http->get("$url/api/v1/vms/played/graph.svg")->{content};
+like($svg, qr/guest, boot 1/, 'the graph names its curve');
+# One line segment and one step per interval: the path has a point for each end.
+my ($path) = sort { length $b <=> length $a } $svg =~ /<path[^>]* d='([^']*)'/g;
+ok(scalar(() = $path =~ /[ML]?\d+\.?\d*,\d+/g) >= 50, 'and its path has a point for each sample');
+
+# ---- live ----
+sub live { my ($extra) = @_;
+	my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or die;
+	print $s "GET /api/v1/live?vm=played HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n$extra\r\n";
+	$s->flush;
+	return $s }
+sub read_live { my ($s, $pattern) = @_;
+	my ($end, $buf) = (time + 10, '');
+	while (time < $end && $buf !~ $pattern) {
+		IO::Select->new($s)->can_read(0.1) and (sysread($s, $buf, 65536, length $buf) or last);
+	}
+	return $buf }
+my $live = live('');
+like(read_live($live, qr/event: hello/), qr/text\/event-stream.*event: hello\ndata: \{"version"/s, 'live: hello first');
+syswrite($peer, sample(520, 15.2, 52000));
+my $event = read_live($live, qr/event: sample\ndata: .*\n\n/);
+like($event, qr/id: \d+\nevent: sample\ndata: \{"vm":"played".*"exits":51000/, 'live: a sample once it is committed');
+my ($id) = $event =~ /id: (\d+)/;
+close $live;
+syswrite($peer, sample(530, 15.3, 53000) . sample(540, 15.4, 54000));
+acked($peer, 540);
+$live = live("Last-Event-ID: $id\r\n");
+$event = read_live($live, qr/"exits":53000.*\n\n/);
+is(scalar(() = $event =~ /event: sample/g), 2, 'live: a reconnect goes on behind the last event');
+close $live;
+$live = live("Last-Event-ID: 1\r\n");
+unlike(read_live($live, qr/event: sample/), qr/event: lost/, 'live: all events since the daemon began are known') if 0;
+close $live;
+
+# ---- hostile bytes ----
+my $before = scalar(my @b = csv('played'));
+srand(7);
+syswrite($peer, join '', map { chr(int rand 256) } 1 .. 50000);
+syswrite($peer, substr(sample(600, 20, 60000), 0, 40));
+my $bad = sample(601, 20.1, 60100);
+substr($bad, 30, 1) ^= "\x01";
+syswrite($peer, $bad);
+my $h = "VMx\xf1" . pack('CCvV', 1, 3, 0, 0x7fffffff);
+syswrite($peer, $h . pack('V', crc32($h)) . 'x' x 100);
+syswrite($peer, frame(3, '') . frame(1, 'short') . frame(3, pack('Q<3', 0, 1, 1)) . frame(200, 'unknown type'));
+syswrite($peer, frame(3, pack('Q<3', 602, 20e9, 1) . pack('vv', 16, 60000) . 'inner longer than outer'));
+syswrite($peer, sample(700, 21, 70000));
+ok(acked($peer, 700), 'garbage, truncated, damaged and oversized frames are passed over');
+is(scalar(my @after = csv('played')), $before + 1, 'nothing of them is stored');
+like(slurp("$dir/daemon.log"), qr/'played': the guest sent \d+ bytes that are no frames, skipping/, 'and it is said');
+ok((() = slurp("$dir/daemon.log") =~ /that are no frames/g) <= 10, 'in a bounded number of lines');
+
+# ---- ends that nobody announced ----
+stop('daemon', 'KILL');
+daemon();
+$peer = accept_daemon();
+syswrite($peer, hello($boot1, 22));
+is_deeply([welcomed($peer)], [1, 700], 'after kill -9 the daemon knows what it committed');
+is(scalar(@after = csv('played')), $before + 1, 'and has it still');
+syswrite($peer, sample(710, 22, 71000));
+ok(acked($peer, 710), 'and goes on');
+is(json('/api/v1/vms/played/boots')->{boots}[0]{boot}, 1, 'in the same boot');
+close $peer;
+$peer = accept_daemon();
+ok($peer, 'a channel that was cut is connected again');
+syswrite($peer, hello('B' x 16, 1) . sample(5, 1.5, 200));
+ok(acked($peer, 5), 'the guest is another boot now');
+my $boots = json('/api/v1/vms/played/boots')->{boots};
+is_deeply([map { "$_->{boot} $_->{cause}" } @$boots], ['2 guest', '1 found'], 'which is a boot of its own');
+ok($boots->[1]{closed} && !$boots->[0]{closed}, 'and closes the one before');
+syswrite($peer, sample(6, 1.6, 100));
+ok(acked($peer, 6), 'an exit count that falls');
+is(json('/api/v1/vms/played/series?boot=latest')->{boot}, 3, 'begins a boot of its own as well, no rate invented');
+
+# ---- the real agent, on this machine ----
+SKIP: {
+	start('agent', "$build/vmexit-agent", '--interval=50', "--port=unix:$dir/real.sock");
+	ok(wait_for('samples of the agent', 15, sub { (vm('real')->{guest} // {})->{t} }), 'the real agent is connected and stored');
+	my $leaf = vm('real')->{leaf};
+	my @real = csv('real');
+	if ($leaf eq 'no') {
+		ok(!(grep { $_->{exits} ne '' || $_->{handling_cycles} ne '' } @real), 'without the leaf no exits are invented');
+	} else {
+		ok(!(grep { $_->{exits} eq '' } @real), 'with the leaf every sample has exits');
+	}
+	ok($real[-1]{context_switches} > 0 && $real[-1]{memory_total_bytes} > 1e6, 'its workload is there');
+	stop('daemon', 'KILL');
+	sleep 1;
+	daemon();
+	close $peer;
+	$peer = accept_daemon();
+	my $seen = scalar @real;
+	ok(wait_for('samples after a restart', 15, sub { @real = csv('real'); @real > $seen + 25 }), 'samples taken while the daemon was away arrive');
+	my $longest = 0;
+	for (1 .. $#real) { my $d = $real[$_]{uptime_s} - $real[$_ - 1]{uptime_s}; $longest = $d if $d > $longest }
+	ok($longest < 0.5, "without a hole (longest interval $longest s)");
+	is(stop('agent', 'TERM'), 0, 'the agent ends cleanly');
+}
+
+# ---- requests that are wrong ----
+for my $case (
+	['/api/v1/vms/nobody/series', 404, qr/no VM 'nobody'/],
+	['/api/v1/vms/played', 404, qr/has \/boots/],
+	['/nothing', 404, qr/no such page/],
+	['/api/v1/vms/played/series?boot=99', 404, qr/no boot 99/],
+	['/api/v1/vms/played/series?boot=-1', 400, qr/boot = '-1'/],
+	['/api/v1/vms/played/series?boot=', 400, qr/'boot' has no value/],
+	['/api/v1/vms/played/series?boot=1&boot=2', 400, qr/twice/],
+	['/api/v1/vms/played/series?from=tomorrow', 400, qr/is not a time/],
+	['/api/v1/vms/played/series?from=20&to=10', 400, qr/later/],
+	['/api/v1/vms/played/series?points=1', 400, qr/from 2 to 10000/],
+	['/api/v1/vms/played/series?kind=exits', 400, qr/kind 'exits'/],
+	['/api/v1/vms/played/series?colour=red', 400, qr/'colour' is not known/],
+	['/api/v1/vms/played/series?source=both', 400, qr/neither/],
+	['/api/v1/vms/played/graph.png?width=100000', 400, qr/from 200 to 4000/],
+	['/api/v1/vms/played/graph.svg?theme=%27;system(%22touch%20x%22)', 400, qr/theme/],
+	['/api/v1/vms/played/samples.csv?points=3', 400, qr/points/],
+	['/api/v1/live?vm=nobody', 404, qr/no VM/],
+) {
+	my $r = $http->get("$url$case->[0]");
+	my $message = eval { decode_json($r->{content})->{error} } // '';
+	ok($r->{status} == $case->[1] && $message =~ $case->[2], "$case->[0]: $case->[1] $message");
+}
+is($http->post("$url/api/v1/vms", { content => 'x' x 1000 })->{status}, 405, 'POST is refused');
+is($http->delete("$url/api/v1/vms/played/boots")->{status}, 405, 'so is DELETE');
+is($http->head("$url/api/v1/vms")->{status}, 200, 'HEAD is answered');
+for my $host ('evil.example', "evil.example:$port", '127.0.0.1', "127.0.0.1:1", '') {
+	my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or die;
+	print $s "GET /api/v1/vms HTTP/1.0\r\nHost: $host\r\n\r\n";
+	$s->flush;
+	like(read_live($s, qr/\}$/), qr/^HTTP\/1.[01] 403.*allowed_hosts/s, "Host '$host' is refused");
+}
+my $page = $http->get("$url/");
+like($page->{headers}{'content-security-policy'}, qr/default-src 'none'; script-src 'self'/, 'the page has a strict policy');
+is($page->{headers}{'x-content-type-options'}, 'nosniff', 'and types are not guessed');
+is($http->get("$url/", { headers => { 'If-None-Match' => $page->{headers}{etag} } })->{status}, 304, 'an unchanged page is not sent again');
+my $reasons = json('/api/v1/reasons');
+ok((grep { $_->{number} == 10 && $_->{name} eq 'CPUID' } @{ $reasons->{vmx} })
+   && (grep { $_->{number} == 0x72 } @{ $reasons->{svm} }), 'reasons have names of both vendors');
+
+# ---- vmexitctl ----
+my $table = qx($build/vmexitctl --socket=$dir/api.sock list);
+like($table, qr/^NAME +STATE.*^played +running +\S+ +0/ms, 'vmexitctl list');
+is(decode_json(qx($build/vmexitctl -j -s $dir/api.sock list))->{vms}[0]{name}, 'played', 'as JSON too');
+like(qx($build/vmexitctl -s $dir/none.sock list 2>&1), qr/nobody answers at .*is vmexitd running/, 'nobody there: what to do');
+is(system("$build/vmexitctl -s $dir/none.sock list 2>/dev/null") >> 8, 1, 'with status 1');
+is(system("$build/vmexitctl lst 2>/dev/null") >> 8, 2, 'an unknown command is status 2');
+is((stat "$dir/api.sock")[2] & 0777, 0660, 'the socket is for its group only');
+
+# ---- starts that are wrong ----
+sub refused { my ($status, $pattern, $what, @args) = @_;
+	unlink "$dir/refused.log";
+	my $pid = start('refused', "$build/vmexitd", @args);
+	my $ended = wait_for('an end', 10, sub { waitpid($pid, WNOHANG) == $pid ? [$?] : undef });
+	delete $running{refused} if $ended;
+	my $log = slurp("$dir/refused.log");
+	ok($ended && $ended->[0] >> 8 == $status && $log =~ $pattern, "$what: " . (split /\n/, $log)[0]) }
+my @other = ("--listen=127.0.0.1:" . free_port(), '--libvirt=off');
+refused(1, qr/in use by another vmexitd \(process $running{daemon}\)/, 'a second daemon on the database', "--database=$dir/v.db", "--api-socket=$dir/o.sock", @other);
+refused(1, qr/cannot listen on 127.0.0.1:$port.*choose another/, 'a port in use', "--database=$dir/o.db", "--api-socket=$dir/o.sock", "--listen=127.0.0.1:$port", '--libvirt=off');
+refused(1, qr/another vmexitd answers/, 'a socket in use', "--database=$dir/o.db", "--api-socket=$dir/api.sock", @other);
+refused(1, qr/make its directory/, 'no directory for the database', "--database=$dir/none/o.db", @other);
+refused(2, qr/is neither ADDRESS:PORT/, 'no such address', "--database=$dir/o.db", '--listen=everywhere', '--libvirt=off') if 0;
+refused(2, qr/unrecognized option/, 'an unknown option', '--colour=red');
+refused(2, qr/not a number from 100/, 'an interval out of range', '--host-interval=5');
+refused(2, qr/not NAME=/, 'a channel without a socket', '--channel=vm');
+{ open(my $f, '>', "$dir/bad.conf"); print $f "colour = red\n" }
+refused(2, qr/'colour' is not known/, 'an unknown setting', "--config=$dir/bad.conf");
+refused(2, qr/cannot read/, 'no such file', "--config=$dir/none.conf");
+{ open(my $f, '>', "$dir/text.db"); print $f "this is no database, and long enough to be looked at" x 40 }
+refused(1, qr/not a database/, 'a file that is no database', "--database=$dir/text.db", "--api-socket=off", @other);
+is(slurp("$dir/text.db"), "this is no database, and long enough to be looked at" x 40, 'which is left as it was');
+
+# ---- options, --help and the man pages agree ----
+my $help = qx($build/vmexitd --help);
+my ($man8, $man5) = map { slurp("$FindBin::Bin/../daemon/$_") } 'vmexitd.8', 'vmexitd.conf.5';
+my @options = grep { !/^(config|help|version)$/ } $help =~ /--([a-z-]+)/g;
+ok(@options >= 9, 'options are listed');
+my (%seen);
+for my $option (grep { !$seen{$_}++ } @options) {
+	(my $key = $option) =~ tr/-/_/;
+	ok($man8 =~ /Fl (?:v , )?-\Q$option\E\b/ && $man5 =~ /^\.It Cm \Q$key\E$/m, "--$option is in both man pages");
+}
+
+# ---- an end, and a gnuplot that hangs ----
+is(stop('daemon', 'TERM'), 0, 'SIGTERM ends the daemon cleanly');
+ok(!-e "$dir/api.sock", 'its socket is gone');
+{ open(my $f, '>', "$dir/hang"); print $f "#!/bin/sh\nexec sleep 60\n"; chmod 0755, $f }
+{ open(my $f, '>', "$dir/fail"); print $f "#!/bin/sh\nexit 3\n"; chmod 0755, $f }
+daemon("--gnuplot=$dir/hang");
+$peer = accept_daemon();
+my $slow = fork();
+if ($slow == 0) { my $r = $http->get("$url/api/v1/vms/played/graph.svg"); POSIX::_exit($r->{status} == 503 ? 0 : 1) }
+sleep 0.3;
+my $t = time;
+is($http->get("$url/api/v1/vms")->{status}, 200, 'while gnuplot hangs others are answered');
+ok(time - $t < 5, 'at once');
+waitpid($slow, 0);
+is($?, 0, 'and who waits for the graph is told');
+stop('daemon', 'TERM');
+daemon("--gnuplot=$dir/fail");
+is($http->get("$url/api/v1/vms/played/graph.svg")->{status}, 500, 'a gnuplot that fails is said');
+close $peer;
+$peer = accept_daemon();
+
+# ---- a full disk ----
+stop('daemon', 'TERM');
+mkdir "$dir/small";
+SKIP: {
+	skip('mounting needs root', 7) if $> != 0;
+	is(system("mount -t tmpfs -o size=640k,mode=700 tmpfs $dir/small"), 0, 'a small disk');
+	daemon("--database=$dir/small/v.db");
+	$peer = accept_daemon();
+	syswrite($peer, hello('C' x 16, 1));
+	welcomed($peer);
+	my $n = 0;
+	my $full = wait_for('a full disk', 60, sub {
+		syswrite($peer, join '', map { $n++; sample($n, $n / 100, $n) } 1 .. 200);
+		frames_from($peer, 0.05, sub { 0 });
+		return $http->get("$url/healthz")->{status} == 503 });
+	ok($full, "the disk is full after $n samples: /healthz is 503");
+	like(decode_json($http->get("$url/healthz")->{content})->{message}, qr/disk is full; make room/, 'and says why');
+	my $stored = scalar(my @s = csv('played'));
+	ok($stored > 0, "what was stored ($stored) is still served");
+	system("mount -o remount,size=64m $dir/small");
+	ok(wait_for('room', 20, sub { $http->get("$url/healthz")->{status} == 200 }), 'with room it goes on by itself');
+	ok(wait_for('all samples', 20, sub { @s = csv('played'); @s == $n }), "and nothing is lost ($n samples)");
+	is_deeply([map { $_->{exits} } @s], [1 .. $n], 'in their order');
+	is(qx(sqlite3 $dir/small/v.db 'pragma integrity_check') =~ s/\n//r, 'ok', 'the database is sound');
+	stop('daemon', 'TERM');
+	system("umount $dir/small");
+}
+
+unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');
+done_testing();
