@@ -463,7 +463,8 @@ void collect_host_reading(void *ctx, const struct host_reading *reading)
 	struct member *m = find_member(collect, reading->uuid);
 
 	/* A reading may overtake the event of the domain's start or end. */
-	if (!m || !boot_is_open(m) || !check_exits(m, SOURCE_HOST, &sample))
+	if (!m || !boot_is_open(m) || reading->t_ns <= m->vm->boot->opened_ns ||
+	    !check_exits(m, SOURCE_HOST, &sample))
 		return;
 	if (m->vm->boot->vcpus == 0) {
 		m->vm->boot->vcpus = reading->vcpus;

@@ -76,7 +76,7 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 		bool guest = s->source == SOURCE_GUEST;
 
 		/* The sources differ in dash as well as in colour. */
-		fprintf(f, "%s'/dev/fd/4' index %d using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ",
+		fprintf(f, "%s'/proc/self/fd/4' index %d using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ",
 			i ? ", " : "", i, guest ? "1" : "(6,3)", guest ? theme->guest : theme->host);
 		fprintf(f, "title '%s, boot %u'", guest ? "guest" : "host", s->boot.number);
 	}
@@ -133,7 +133,7 @@ static int make_file(const char *name, const struct graph *g, const struct serie
  */
 static int start(const char *gnuplot, int script, int data, int out, pid_t *ret_pid)
 {
-	char *const argv[] = { (char *)gnuplot, "--default-settings", "/dev/fd/3", NULL };
+	char *const argv[] = { (char *)gnuplot, "--default-settings", "/proc/self/fd/3", NULL };
 	char path[4096] = "PATH=/usr/local/bin:/usr/bin:/bin";
 	char *const envp[] = { path, "HOME=/nonexistent", "LC_ALL=C.UTF-8", NULL };
 	int high_script = fcntl(script, F_DUPFD_CLOEXEC, 10);

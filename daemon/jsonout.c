@@ -135,7 +135,8 @@ static json_t *rate_of(const struct row_pair *pair, int kind, double *ret_dt)
 	double dt, amount;
 
 	if (!rate_interval(pair->row.boot, pair->has_before ? &pair->before : NULL,
-			   &pair->row.sample, kind, &dt, &amount))
+			   &pair->row.sample, kind, &dt, &amount) ||
+	    dt < RATE_LEAST_S)
 		return json_null();
 	*ret_dt = dt;
 	return json_real(amount / dt);

@@ -11,6 +11,9 @@
 /* Kinds of curves: these, or an enum workload_index. */
 enum rate_kind { RATE_COUNT = -2, RATE_HANDLING = -1 };
 
+/* A shorter interval says nothing of a rate: a clock was set back. Seconds. */
+#define RATE_LEAST_S 0.001
+
 /* "count", "handling" or a workload value's name. Returns 0 or -EINVAL. */
 int rate_kind_parse(const char *name, int *ret_kind);
 const char *rate_kind_name(int kind);

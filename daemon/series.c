@@ -5,15 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Two samples nearer than this say nothing of a rate (a clock was set back). */
-#define LEAST_INTERVAL_S 0.001
-
 /* A curve being read: its finished points and the one still growing. */
 struct builder {
 	struct series *series;
 	size_t room;
 	double width_s;			/* of a merged point; 0: none is merged */
 	double seconds, amount, min, max, t;
+	double short_seconds, short_amount;	/* too short to stand alone: part of the next */
 };
 
 static int grow(struct builder *b)
@@ -57,12 +55,21 @@ static int finish_point(struct builder *b)
 
 static int add_interval(struct builder *b, double t, double seconds, double amount)
 {
-	double v = amount / seconds;
+	double v;
 	int r;
 
+	seconds += b->short_seconds;
+	amount += b->short_amount;
+	if (seconds < RATE_LEAST_S) {
+		b->short_seconds = seconds;
+		b->short_amount = amount;
+		return 0;
+	}
+	b->short_seconds = b->short_amount = 0;
+	v = amount / seconds;
 	/* An interval that begins elsewhere than the last ended leaves a hole open. */
-	if (b->seconds > 0 && (t - seconds - b->t > LEAST_INTERVAL_S ||
-			       (b->seconds + seconds > b->width_s && b->seconds >= LEAST_INTERVAL_S))) {
+	if (b->seconds > 0 &&
+	    (t - seconds - b->t > RATE_LEAST_S || b->seconds + seconds > b->width_s)) {
 		r = finish_point(b);
 		if (r < 0)
 			return r;

@@ -77,6 +77,9 @@ export function duration(s) {
 
 // Seconds since boot on an axis: "12.5 s", "2:30", "1:02:30".
 export function elapsed(s, step, top) {
+	// What rounds to nothing has no sign.
+	if (Math.abs(s) < step / 2)
+		s = 0;
 	const decimals = Math.min(6, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
 	if (top < 120)
 		return s === 0 ? "0" : `${s.toFixed(decimals)}${NNBSP}s`;
