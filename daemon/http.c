@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
@@ -9,15 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/api.h"
 #include "daemon/csv.h"
+#include "daemon/listen.h"
 #include "daemon/live.h"
-#include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 #include "web/assets.h"
 
@@ -27,7 +23,6 @@
 #define DRAWING_MAX 2			/* graphs at a time */
 #define BODY_MAX 65536			/* of a request; read and thrown away */
 #define HOSTS_MAX 32
-#define BACKLOG 64
 
 #define CONTENT_POLICY \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
@@ -482,149 +477,35 @@ static int add_allowed_hosts(struct http *http, const char *list)
 	return r;
 }
 
-/* "127.0.0.1:20479" or "[::1]:20479" */
-static int parse_listen(const char *text, struct sockaddr_storage *ret_address,
-			socklen_t *ret_len, const char **ret_port)
-{
-	const char *colon = strrchr(text, ':');
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
-	struct sockaddr_in *in = (struct sockaddr_in *)ret_address;
-	char address[64];
-	char *end;
-	unsigned long port = colon ? strtoul(colon + 1, &end, 10) : 0;
-	size_t len = colon ? (size_t)(colon - text) : 0;
-
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (port < 1 || port > 65535 || *end || len < 2 || len >= sizeof(address))
-		return -EINVAL;
-	memcpy(address, text, len);
-	address[len] = '\0';
-	*ret_port = colon + 1;
-	if (inet_pton(AF_INET, address, &in->sin_addr) == 1) {
-		in->sin_family = AF_INET;
-		in->sin_port = htons(port);
-		*ret_len = sizeof(*in);
-		return 0;
-	}
-	address[len - 1] = '\0';
-	if (*text != '[' || text[len - 1] != ']' ||
-	    inet_pton(AF_INET6, address + 1, &in6->sin6_addr) != 1)
-		return -EINVAL;
-	in6->sin6_family = AF_INET6;
-	in6->sin6_port = htons(port);
-	*ret_len = sizeof(*in6);
-	return 0;
-}
-
-static bool is_loopback(const struct sockaddr_storage *address)
-{
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)address;
-	const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-
-	return address->ss_family == AF_INET ? ntohl(in->sin_addr.s_addr) >> 24 == 127
-					     : IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-}
-
-static int bind_socket(const struct sockaddr *address, socklen_t len, const char *text)
-{
-	_cleanup_close_ int fd =
-		socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int one = 1, r;
-
-	if (fd < 0)
-		return -errno;
-	if (address->sa_family != AF_UNIX)
-		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, address, len) < 0 || listen(fd, BACKLOG) < 0) {
-		int error = errno;
-
-		log_error("cannot listen on %s: %s%s", text, strerror(error),
-			  error == EADDRINUSE ? "; another program does, choose another" :
-			  error == ENOENT     ? "; make its directory, or choose another" : "");
-		return -error;
-	}
-	r = fd;
-	fd = -1;
-	return r;
-}
-
 static int open_tcp(struct http *http)
 {
 	const char *text = http->settings.listen;
-	struct sockaddr_storage address;
 	const char *port;
-	socklen_t len;
-	int r;
+	int fd, r;
 
 	if (strcmp(text, "off") == 0)
 		return 0;
-	if (parse_listen(text, &address, &len, &port) < 0) {
-		log_error("listen = '%s' is neither ADDRESS:PORT (127.0.0.1:20479, [::1]:20479) "
-			  "nor 'off'",
-			  text);
-		return -EINVAL;
-	}
-	if (!is_loopback(&address))
-		log_warning("listening on %s, which is not loopback: anyone who reaches it can "
-			    "watch all VMs",
-			    text);
+	fd = listen_tcp(text, &port);
+	if (fd < 0)
+		return fd;
+	http->tcp.fd = fd;
 	r = add_host(http, text, NULL);
 	if (r == 0)
 		r = add_host(http, "localhost", port);
-	if (r == 0)
-		r = add_allowed_hosts(http, http->settings.allowed_hosts);
-	if (r < 0)
-		return r;
-	http->tcp.fd = bind_socket((struct sockaddr *)&address, len, text);
-	return http->tcp.fd < 0 ? http->tcp.fd : 0;
-}
-
-/* A socket that a daemon left behind is in the way; one that answers is in use. */
-static int clear_socket(const struct sockaddr_un *address)
-{
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct stat st;
-
-	if (lstat(address->sun_path, &st) < 0)
-		return 0;
-	if (!S_ISSOCK(st.st_mode)) {
-		log_error("api_socket: %s is there and no socket; remove it, or name another",
-			  address->sun_path);
-		return -EEXIST;
-	}
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0) {
-		log_error("api_socket: another vmexitd answers at %s; stop it, or name another",
-			  address->sun_path);
-		return -EADDRINUSE;
-	}
-	(void)unlink(address->sun_path);
-	return 0;
+	return r < 0 ? r : add_allowed_hosts(http, http->settings.allowed_hosts);
 }
 
 static int open_local(struct http *http)
 {
-	const char *path = http->settings.api_socket;
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int r;
+	int fd;
 
-	if (strcmp(path, "off") == 0)
+	if (strcmp(http->settings.api_socket, "off") == 0)
 		return 0;
-	if (strlen(path) >= sizeof(address.sun_path)) {
-		log_error("api_socket: %s is longer than %zu characters", path,
-			  sizeof(address.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	strcpy(address.sun_path, path);
-	r = clear_socket(&address);
-	if (r < 0)
-		return r;
-	/* For its group only, from its first moment. */
-	mask = umask(0117);
-	r = bind_socket((struct sockaddr *)&address, sizeof(address), path);
-	umask(mask);
-	http->local.fd = r;
-	return r < 0 ? r : 0;
+	fd = listen_local(http->settings.api_socket);
+	if (fd < 0)
+		return fd;
+	http->local.fd = fd;
+	return 0;
 }
 
 static int start(struct http *http, struct listener *listener)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# 'make help' lists the targets.
+.DEFAULT_GOAL := all
+BUILD  := $(CURDIR)/build
+PREFIX ?= /usr/local
+V      ?= 0
+ifeq ($(V),0)
+MAKEFLAGS += -s --no-print-directory
+endif
+MAKEFLAGS += -j$(shell nproc)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1	/p' $(MAKEFILE_LIST) | \
+		awk -F'	' '{ printf "  %-27s %s\n", $$1, $$2 }'
+	@echo "Variables: YES=1 answers questions, VMEXIT_CACHE=DIR names the cache"
+	@echo "(default ~/.cache/vmexit), V=1 shows commands, PREFIX and DESTDIR for install."
+
+all: ## build vmexitd, vmexitctl and vmexit-agent into build/
+	$(MAKE) -C guest-agent
+	$(MAKE) -C daemon
+
+demo: ## boot an emulated KVM host and watch a guest boot in the browser
+	scripts/demo
+
+test: ## every test, short counts (.ci/run is this)
+	scripts/deps build kernel lab test
+	$(MAKE) all
+	$(MAKE) san-tests
+	scripts/test
+
+test-long: ## the same suites with full counts
+	VMEXIT_LONG=1 $(MAKE) test
+
+check: ## unit tests under AddressSanitizer, without KVM or root
+	scripts/deps build
+	$(MAKE) san-tests
+	scripts/test agent daemon page
+
+san-tests:
+	$(MAKE) -C guest-agent SAN=1 all tests
+	$(MAKE) -C daemon SAN=1 all tests
+
+kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=6.1.0-NN-amd64)
+	scripts/deps kernel
+	kernel/build-modules $(if $(RELEASE),--release $(RELEASE))
+
+deps: ## install the Debian packages that everything needs
+	scripts/deps build kernel lab test
+
+lab-start lab-stop lab-log: ## the emulated host, without the demo around it
+	scripts/lab/lab $(@:lab-%=%)
+
+install: all ## programs and man pages below DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
+	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
+	for page in daemon/*.[578] daemon/ctl/*.1 guest-agent/*.8 guest-agent/shared/*.7; do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+
+clean: ## remove build/ (the cache stays)
+	rm -rf build
+
+.PHONY: help all demo test test-long check san-tests kvm-modules deps install clean \
+	lab-start lab-stop lab-log
