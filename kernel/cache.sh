@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sourced by the scripts that fill the cache. Set PROG before.
+# shellcheck shell=bash disable=SC2034
+
+CACHE=${VMEXIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vmexit}
+CACHE_TMP=
+
+die() {
+	echo "$PROG: $*" >&2
+	exit 1
+}
+
+# What takes longer than two seconds is announced by this.
+progress() {
+	echo "$PROG: $*" >&2
+}
+
+need() { # COMMAND PACKAGE
+	command -v "$1" >/dev/null || die "$1 is missing: apt-get install $2"
+}
+
+cache_cleanup() {
+	[ -z "$CACHE_TMP" ] || rm -rf "$CACHE_TMP"
+}
+
+# cache_begin NAME: succeeds if $CACHE/NAME has to be made; make it in
+# $CACHE_TMP, then call cache_commit. One process at a time gets that far.
+cache_begin() {
+	[ -e "$CACHE/$1" ] && return 1
+	mkdir -p "$CACHE/.lock" "$(dirname "$CACHE/$1")" || die "cannot write to $CACHE: set VMEXIT_CACHE"
+	exec {CACHE_LOCK}>"$CACHE/.lock/$(echo "$1" | tr / _)"
+	flock -n "$CACHE_LOCK" || {
+		progress "waiting for another process that makes $1"
+		flock "$CACHE_LOCK"
+	}
+	if [ -e "$CACHE/$1" ]; then
+		exec {CACHE_LOCK}>&-
+		return 1
+	fi
+	trap cache_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	CACHE_TMP=$(mktemp -d "$CACHE/.tmp.XXXXXX")
+	chmod 755 "$CACHE_TMP"
+}
+
+cache_commit() { # NAME
+	mv -T "$CACHE_TMP" "$CACHE/$1"
+	CACHE_TMP=
+	exec {CACHE_LOCK}>&-
+}
+
+hash_of() { # first 16 digits of the hash of standard input
+	sha256sum | cut -c1-16
+}
+
+# Debian's idea of the newest: sort -V agrees with it for kernel versions.
+# Prints "RELEASE VERSION" of each release whose image, headers and source
+# agree, newest first.
+kernel_releases() { # LINE
+	local line=$1 names
+	names=$(apt-cache pkgnames "linux-image-$line." | sed -n 's/^linux-image-//p' |
+		grep -v -e '-dbg$' -e '-unsigned$') || true
+	# shellcheck disable=SC2046
+	apt-cache madison "linux-source-$line" $(for r in $names; do
+		echo "linux-image-$r linux-headers-$r"
+	done) 2>/dev/null | awk -F ' *[|] *' -v line="$line" '
+		{ sub(/^ */, "", $1) }
+		$1 == "linux-source-" line { source[$2] = 1 }
+		sub(/^linux-image-/, "", $1) { image[$1 " " $2] = 1; next }
+		sub(/^linux-headers-/, "", $1) { headers[$1 " " $2] = 1 }
+		END {
+			for (i in image) {
+				split(i, f, " ")
+				if (i in headers && f[2] in source)
+					print f[2], f[1]
+			}
+		}' | sort -Vr | awk '{ print $2, $1 }'
+}
+
+# Sets KREL and KVERSION: of release $2, or of the newest of line $1 in the
+# plain flavour. Asking apt takes a second, so the answer is kept until apt's
+# lists change.
+kernel_resolve() { # LINE [RELEASE]
+	local lists answer
+	need apt-cache apt
+	[ "$(dpkg --print-architecture)" = amd64 ] || die "only amd64 machines are supported"
+	lists=$(stat -c '%n %s %Y' /var/lib/apt/lists/*Packages* 2>/dev/null | hash_of)
+	answer=$CACHE/releases/$1-$lists
+	if [ ! -s "$answer" ]; then
+		mkdir -p "$CACHE/releases" || die "cannot write to $CACHE: set VMEXIT_CACHE"
+		rm -f "$CACHE/releases/$1-"*
+		kernel_releases "$1" >"$answer.$$"
+		[ -s "$answer.$$" ] || {
+			rm -f "$answer.$$"
+			die "apt knows no Linux $1 with matching image, headers and source: on Debian 12, run apt-get update"
+		}
+		mv "$answer.$$" "$answer"
+	fi
+	if [ -n "${2:-}" ]; then
+		read -r KREL KVERSION < <(awk -v r="$2" '$1 == r { print; exit }' "$answer") ||
+			die "apt has no image, headers and source of one version for $2; those that agree: $(
+				awk '{ printf "%s ", $1 }' "$answer")"
+	else
+		read -r KREL KVERSION < <(awk -v p="^${1//./[.]}[.0-9]*-[0-9]+-amd64\$" '$1 ~ p { print; exit }' "$answer") ||
+			die "apt has no plain amd64 kernel of Linux $1"
+	fi
+}
+
+# fetch_deb NAME VERSION: downloads a package into $CACHE_TMP; sets DEB.
+fetch_deb() {
+	(cd "$CACHE_TMP" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download "$1=$2") >&2 ||
+		die "apt could not download $1 $2: run apt-get update, check the network"
+	DEB=$(echo "$CACHE_TMP/$1"_*.deb)
+}
+
+# Ensure that the kernel image of KREL is unpacked. Nothing is installed.
+fetch_image() {
+	local name
+	name=image/${KREL}_$KVERSION-$(declare -f fetch_image | hash_of)
+	IMAGE=$CACHE/$name
+	cache_begin "$name" || return 0
+	progress "fetching and unpacking linux-image-$KREL $KVERSION (about 70 MB)"
+	fetch_deb "linux-image-$KREL" "$KVERSION"
+	dpkg-deb --fsys-tarfile "$DEB" | tar -x -C "$CACHE_TMP" \
+		--exclude='./lib/modules/*/kernel/drivers/gpu' \
+		--exclude='./lib/modules/*/kernel/drivers/media' \
+		--exclude='./lib/modules/*/kernel/drivers/net/ethernet' \
+		--exclude='./lib/modules/*/kernel/drivers/net/wireless' \
+		--exclude='./lib/modules/*/kernel/drivers/staging' \
+		--exclude='./lib/modules/*/kernel/sound' ./boot ./lib
+	rm "$DEB"
+	/sbin/depmod -b "$CACHE_TMP" "$KREL" 2>/dev/null || die "depmod failed: apt-get install kmod"
+	cache_commit "$name"
+}
+
+# Ensure that the headers of KREL are unpacked, with their absolute path
+# rewritten to where they are now.
+fetch_headers() {
+	local common line name
+	name=headers/${KREL}_$KVERSION-$(declare -f fetch_headers | hash_of)
+	HEADERS=$CACHE/$name
+	cache_begin "$name" || return 0
+	progress "fetching and unpacking linux-headers-$KREL $KVERSION (about 14 MB)"
+	fetch_deb "linux-headers-$KREL" "$KVERSION"
+	dpkg-deb -x "$DEB" "$CACHE_TMP"
+	common=$(sed -n 's,^include /usr/src/\(.*\)/Makefile$,\1,p' "$CACHE_TMP/usr/src/linux-headers-$KREL/Makefile")
+	[ -n "$common" ] || die "linux-headers-$KREL has an unknown Makefile"
+	line=$(readlink "$CACHE_TMP/usr/src/linux-headers-$KREL/scripts" | sed 's,.*/linux-kbuild-\([^/]*\)/.*,\1,')
+	rm "$DEB"
+	fetch_deb "$common" "$KVERSION"
+	dpkg-deb -x "$DEB" "$CACHE_TMP"
+	rm "$DEB"
+	fetch_deb "linux-kbuild-$line" "$KVERSION"
+	dpkg-deb -x "$DEB" "$CACHE_TMP"
+	rm "$DEB"
+	echo "include $HEADERS/usr/src/$common/Makefile" >"$CACHE_TMP/usr/src/linux-headers-$KREL/Makefile"
+	echo "$HEADERS/usr/src/linux-headers-$KREL" >"$CACHE_TMP/build-path"
+	cache_commit "$name"
+}
+
+# Ensure that those parts of the kernel source that the series in directory $1
+# touches, and KVM whole, are unpacked.
+fetch_source() { # SERIES
+	local line paths name
+	line=$(basename "$1")
+	paths=$(printf '%s\n' arch/x86/kvm virt/kvm scripts/checkpatch.pl \
+		scripts/const_structs.checkpatch scripts/spelling.txt
+		sed -n 's,^--- a/,,p' "$1"/*.patch | grep -v -e '^arch/x86/kvm/' -e '^virt/kvm/' | sort -u)
+	name=source/${KVERSION}-$(echo "$paths" | hash_of)
+	SOURCE=$CACHE/$name
+	cache_begin "$name" || return 0
+	progress "fetching linux-source-$line $KVERSION (about 140 MB)"
+	fetch_deb "linux-source-$line" "$KVERSION"
+	progress "unpacking KVM's part of it"
+	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
+		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
+			-T <(sed "s,^,linux-source-$line/," <<<"$paths")
+	rm "$DEB"
+	cache_commit "$name"
+}
