@@ -27,7 +27,7 @@ cache_cleanup() {
 # $CACHE_TMP, then call cache_commit. One process at a time gets that far.
 cache_begin() {
 	[ -e "$CACHE/$1" ] && return 1
-	mkdir -p "$CACHE/.lock" "$(dirname "$CACHE/$1")" || die "cannot write to $CACHE: set VMEXIT_CACHE"
+	mkdir -p "$CACHE/.lock" "$(dirname "$CACHE/$1")" 2>/dev/null || die "cannot write to $CACHE: set VMEXIT_CACHE"
 	exec {CACHE_LOCK}>"$CACHE/.lock/$(echo "$1" | tr / _)"
 	flock -n "$CACHE_LOCK" || {
 		progress "waiting for another process that makes $1"
@@ -88,7 +88,7 @@ kernel_resolve() { # LINE [RELEASE]
 	lists=$(stat -c '%n %s %Y' /var/lib/apt/lists/*Packages* 2>/dev/null | hash_of)
 	answer=$CACHE/releases/$1-$lists
 	if [ ! -s "$answer" ]; then
-		mkdir -p "$CACHE/releases" || die "cannot write to $CACHE: set VMEXIT_CACHE"
+		mkdir -p "$CACHE/releases" 2>/dev/null || die "cannot write to $CACHE: set VMEXIT_CACHE"
 		rm -f "$CACHE/releases/$1-"*
 		kernel_releases "$1" >"$answer.$$"
 		[ -s "$answer.$$" ] || {
@@ -161,9 +161,8 @@ fetch_headers() {
 
 # Ensure that those parts of the kernel source that the series in directory $1
 # touches, and KVM whole, are unpacked.
-fetch_source() { # SERIES
-	local line paths name
-	line=$(basename "$1")
+fetch_source() { # SERIES LINE
+	local line=$2 paths name
 	paths=$(printf '%s\n' arch/x86/kvm virt/kvm scripts/checkpatch.pl \
 		scripts/const_structs.checkpatch scripts/spelling.txt
 		sed -n 's,^--- a/,,p' "$1"/*.patch | grep -v -e '^arch/x86/kvm/' -e '^virt/kvm/' | sort -u)
@@ -175,7 +174,7 @@ fetch_source() { # SERIES
 	progress "unpacking KVM's part of it"
 	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
 		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
-			-T <(sed "s,^,linux-source-$line/," <<<"$paths")
+			-T <(for p in $paths; do echo "linux-source-$line/$p"; done)
 	rm "$DEB"
 	cache_commit "$name"
 }
