@@ -14,7 +14,7 @@ use Time::HiRes qw(time sleep);
 
 my $build = $ENV{BUILD} // "$FindBin::Bin/../build";
 my $long = $ENV{VMEXIT_LONG};
-my $lab = Lab->new('host-test', '--no-guest', '--seconds', $long ? 8 : 3, '--rounds', 0,
+my $lab = Lab->new('host-test', '--no-guest', '--seconds', $long ? 8 : 3, '--rounds', 0, '--file', "$build/vmexitctl",
 		   '--agent-args', '--interval=200', '--daemon-args', '--host-interval=250 --commit-interval=200');
 ok($lab->{started}, 'the host is up, with libvirtd and vmexitd') or do { diag($lab->lab('log')); done_testing(); exit 1 };
 
@@ -80,9 +80,11 @@ ok($work{disk_written_bytes} > 0 && $work{net_sent_bytes} > 0 && $work{context_s
 my $range = "boot=1&kind=count&source=guest&to=$now";
 my $curve = $lab->json("/api/v1/vms/guest/series?$range")->{series}[0];
 my $svg = $lab->get("/api/v1/vms/guest/graph.svg?$range")->{content};
-my ($path) = sort { length $b <=> length $a } $svg =~ /<path[^>]* d='([^']*)'/g;
+# gnuplot cuts long lines into several paths.
+my ($plot) = $svg =~ /<g id="gnuplot_plot_1"(.*?)<\/g>\s*<g/s;
+my $path = join ' ', ($plot // '') =~ /<path[^>]* d='([^']*)'/g;
 my @y;
-while (($path // '') =~ /[ML]?\s*(-?[\d.]+),(-?[\d.]+)/g) { push @y, $2 }
+while ($path =~ /[ML]?\s*(-?[\d.]+),(-?[\d.]+)/g) { push @y, $2 }
 # Two points for each interval; gnuplot leaves out what lies on a straight line.
 my @v = @{ $curve->{v} };
 my ($top_v) = sort { $b <=> $a } @v;
