@@ -15,6 +15,8 @@
 #define HEADER_CRC 12
 static const uint8_t magic[4] = { 'V', 'M', 'x', 0xf1 };
 
+#define WORKLOAD_KNOWN (UINT64_MAX >> (64 - WORKLOAD_COUNT))
+
 /* Fields behind a payload's fixed part: u16 number, u16 length, value. */
 enum {
 	FIELD_LEAF = 1,
@@ -217,7 +219,7 @@ int proto_encode_call(void *buf, size_t size)
 int proto_encode_sample(void *buf, size_t size, const struct sample *sample, uint16_t flags)
 {
 	struct writer w = frame_begin(buf, size);
-	uint64_t mask = sample->workload.mask;
+	uint64_t mask = sample->workload.mask & WORKLOAD_KNOWN;
 
 	put(&w, sample->sequence, 8);
 	put(&w, sample->t_boot_ns, 8);
@@ -329,7 +331,7 @@ static void take_workload(struct reader *value, struct workload *workload)
 		if (mask >> i & 1)
 			workload->value[i] = take(value, 8);
 	}
-	workload->mask = mask & (UINT64_MAX >> (64 - WORKLOAD_COUNT));
+	workload->mask = mask & WORKLOAD_KNOWN;
 }
 
 int proto_decode_sample(const struct proto_frame *untrusted, struct sample *ret_sample)
