@@ -176,48 +176,75 @@ void procfs_done(struct procfs *procfs)
 	}
 }
 
-/* The file's text in procfs->buf, cut at its size. Returns its length or -1. */
-static ssize_t read_file(struct procfs *procfs, int i)
+/*
+ * Parse the lines among @len bytes in procfs->buf, move what is behind the last to
+ * the front and return its length. A line longer than the buffer is parsed as far
+ * as it fits (a sum is in front of its terms) and the rest of it skipped: *@inside.
+ */
+static size_t parse_lines(struct procfs *procfs, int i, size_t len, bool last, bool *inside,
+			  struct workload *w)
 {
-	size_t len = 0;
+	char *line = procfs->buf, *end = procfs->buf + len, *newline;
+
+	while ((newline = memchr(line, '\n', end - line))) {
+		*newline = '\0';
+		if (!*inside)
+			files[i].parse(line, w);
+		*inside = false;
+		line = newline + 1;
+	}
+	if (line < end && (last || (line == procfs->buf && len == PROCFS_BUFFER - 1))) {
+		*end = '\0';
+		if (!*inside)
+			files[i].parse(line, w);
+		*inside = true;
+		line = end;
+	}
+	memmove(procfs->buf, line, end - line);
+	return end - line;
+}
+
+static int open_file(struct procfs *procfs, int i)
+{
+	char path[128];
 
 	if (procfs->fd[i] < 0) {
-		char path[128];
-
 		snprintf(path, sizeof(path), "%s/%s", procfs->root, files[i].name);
 		procfs->fd[i] = open(path, O_RDONLY | O_CLOEXEC);
-		if (procfs->fd[i] < 0)
-			return -1;
 	}
-	while (len < PROCFS_BUFFER - 1) {
-		ssize_t n = pread(procfs->fd[i], procfs->buf + len, PROCFS_BUFFER - 1 - len, len);
+	return procfs->fd[i];
+}
 
+/* Add the file's values to @ret_workload: all that it has, or after an error none. */
+static void read_file(struct procfs *procfs, int i, struct workload *ret_workload)
+{
+	struct workload w = *ret_workload;
+	bool inside = false;
+	size_t len = 0;
+	off_t at = 0;
+	ssize_t n;
+
+	if (open_file(procfs, i) < 0)
+		return;
+	do {
+		n = pread(procfs->fd[i], procfs->buf + len, PROCFS_BUFFER - 1 - len, at);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
 			close(procfs->fd[i]);
 			procfs->fd[i] = -1;
-			return -1;
+			return;
 		}
-		if (n == 0)
-			break;
-		len += n;
-	}
-	procfs->buf[len] = '\0';
-	return len;
+		at += n;
+		len = parse_lines(procfs, i, len + n, n == 0, &inside, &w);
+	} while (n != 0);
+	*ret_workload = w;
 }
 
 void procfs_read(struct procfs *procfs, struct workload *ret_workload)
 {
 	ret_workload->mask = 0;
 	last_disk[0] = '\0';
-	for (int i = 0; i < PROCFS_FILES; i++) {
-		char *save = NULL;
-
-		if (read_file(procfs, i) <= 0)
-			continue;
-		for (char *line = strtok_r(procfs->buf, "\n", &save); line;
-		     line = strtok_r(NULL, "\n", &save))
-			files[i].parse(line, ret_workload);
-	}
+	for (int i = 0; i < PROCFS_FILES; i++)
+		read_file(procfs, i, ret_workload);
 }
