@@ -32,7 +32,6 @@ void link_done(struct link *link)
 static void forget_connection(struct link *link)
 {
 	link->welcomed = false;
-	link->refused = false;
 	link->out_pos = link->out_len = 0;
 	proto_decoder_reset(&link->decoder);
 }
@@ -58,8 +57,11 @@ static void on_frame(struct link *link, const struct proto_frame *untrusted)
 	case PROTO_WELCOME:
 		if (proto_decode_welcome(untrusted, &welcome) < 0)
 			break;
-		link->refused = welcome.version == 0;
-		link->welcomed = !link->refused;
+		/* Version 0, or one that was not offered: none in common. */
+		link->welcomed = welcome.version >= link->hello.version_min &&
+				 welcome.version <= link->hello.version_max;
+		if (!link->welcomed)
+			break;
 		/* Everything that is not committed goes again; duplicates are dropped there. */
 		link->next = link->tail;
 		drop_committed(link, welcome.committed);

@@ -24,7 +24,6 @@ struct link {
 
 	bool want_hello;
 	bool welcomed;
-	bool refused;			/* no protocol version in common */
 	uint64_t hello_sent_ns;		/* CLOCK_BOOTTIME */
 	uint8_t out[PROTO_ENCODED_MAX];	/* the frame being sent */
 	size_t out_pos, out_len;
