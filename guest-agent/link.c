@@ -97,6 +97,7 @@ static bool make_frame(struct link *link)
 {
 	int len = 0;
 
+	link->out_is_hello = link->want_hello;
 	if (link->want_hello) {
 		link->hello.t_boot_ns = sampler_boot_ns();
 		link->hello.t_wall_ns = sampler_wall_ns();
@@ -117,6 +118,19 @@ static bool make_frame(struct link *link)
 	return len > 0;
 }
 
+/*
+ * No room for the frame, and none of it is gone: make it anew when there is, so
+ * that its times and flags are those of its sending.
+ */
+static void take_back_frame(struct link *link)
+{
+	if (link->out_is_hello)
+		link->want_hello = true;
+	else
+		link->next--;
+	link->out_len = 0;
+}
+
 static void write_out(struct link *link)
 {
 	while (link->out_pos < link->out_len || make_frame(link)) {
@@ -125,6 +139,8 @@ static void write_out(struct link *link)
 
 		if (n == -ENOTCONN)
 			forget_connection(link);
+		if (n == -EAGAIN && link->out_pos == 0)
+			take_back_frame(link);
 		if (n < 0)
 			return;
 		link->out_pos += n;

@@ -27,6 +27,7 @@ struct link {
 	uint64_t hello_sent_ns;		/* CLOCK_BOOTTIME */
 	uint8_t out[PROTO_ENCODED_MAX];	/* the frame being sent */
 	size_t out_pos, out_len;
+	bool out_is_hello;
 	struct proto_decoder decoder;
 };
 

@@ -398,6 +398,64 @@ static void test_no_reader(void)
 	stop();
 }
 
+/* Fill the port with samples that are new, and let the last of them wait. */
+static uint64_t add_new_until_full(void)
+{
+	struct sample sample;
+	uint64_t sequence = 0;
+
+	do {
+		sample = make_sample(++sequence);
+		sample.t_boot_ns = sampler_boot_ns();
+		link_add(&link_, &sample);
+	} while (!link_wants_write(&link_));
+	while (sampler_boot_ns() - sample.t_boot_ns < 20000000)
+		usleep(1000);
+	return sequence;
+}
+
+static void test_waiting(void)
+{
+	uint64_t last;
+	bool begun;
+
+	start(FRAMES_MAX);
+	connect_host();
+	exchange();
+	shrink_buffers();
+	send_welcome(1, 0);
+	link_service(&link_);
+	last = add_new_until_full();
+	begun = link_.out_pos > 0;
+	exchange();
+	ok(host.count == last && host.frames[last - 1].sequence == last && !host.decoder.bytes_skipped,
+	   "new samples fill the port: all come");
+	ok(host.frames[0].flags == 0, "the first was not delayed");
+	ok(begun || host.frames[last - 1].flags == PROTO_FLAG_DELAYED,
+	   "the one that found no room says that it waited");
+	stop();
+
+	start(FRAMES_MAX);
+	connect_host();
+	exchange();
+	shrink_buffers();
+	send_welcome(1, 0);
+	link_service(&link_);
+	(void)add_new_until_full();
+	begun = link_.out_pos > 0;
+	send_call();
+	link_service(&link_);
+	exchange();
+	ok(begun || (host.count && host.frames[host.count - 1].type == PROTO_HELLO &&
+		     link_.next < link_.head),
+	   "a call overtakes a sample that waits, which goes after the welcome");
+	send_welcome(1, 0);
+	exchange();
+	ok(host.count == link_.head && host.frames[host.count - 1].sequence == link_.head,
+	   "with all the others");
+	stop();
+}
+
 static void test_reconnect(void)
 {
 	start(200);
@@ -456,6 +514,7 @@ int main(void)
 	test_versions();
 	test_garbage();
 	test_no_reader();
+	test_waiting();
 	test_reconnect();
 	rmdir(dir);
 	return done_testing();
