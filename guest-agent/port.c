@@ -147,6 +147,22 @@ static void host_left(struct port *port, int error)
 	}
 }
 
+/*
+ * A hang-up is how a port shows that nobody is connected on the host, and how one
+ * shows that it has been unplugged; only reading tells which. What is left to read
+ * was meant for nobody who is still there.
+ */
+static void hung_up(struct port *port)
+{
+	char left[512];
+
+	port->connected = false;
+	if (port->listen_fd >= 0)
+		host_left(port, 0);
+	else if (read(port->fd, left, sizeof(left)) < 0)
+		host_left(port, errno);
+}
+
 bool port_check(struct port *port)
 {
 	struct pollfd p = { .events = POLLIN | POLLOUT };
@@ -163,11 +179,8 @@ bool port_check(struct port *port)
 		return false;
 	port->complained = 0;
 	p.fd = port->fd;
-	/* A hang-up is how a port shows that nobody is connected on the host. */
 	if (poll(&p, 1, 0) < 0 || p.revents & (POLLHUP | POLLERR | POLLNVAL)) {
-		if (port->listen_fd >= 0)
-			host_left(port, 0);
-		port->connected = false;
+		hung_up(port);
 		return false;
 	}
 	port->connected = true;
