@@ -13,6 +13,7 @@
 /* A guest may claim a new boot so often; more are an attack on the boots' table. */
 #define GUEST_BOOTS_PER_WINDOW 20
 #define GUEST_BOOTS_WINDOW_S 600
+#define FIRMWARE_RESET_S 5
 #define US 1000
 
 /* What is known of a VM beside its record. */
@@ -393,6 +394,17 @@ static void on_found(struct member *m, const struct domain *domain, int64_t t_ns
 	open_boot(m, BOOT_FOUND, domain->life, t_ns);
 }
 
+/*
+ * A machine that was reset resets itself once more while its firmware starts
+ * (SeaBIOS finds its memory used); for who watches that is one boot.
+ */
+static bool is_firmwares_own(const struct member *m, int64_t t_ns)
+{
+	return boot_is_open(m) && !m->vm->boot->has_guest_boot_id &&
+	       m->vm->boot->cause == BOOT_REBOOT &&
+	       t_ns - m->vm->boot->opened_ns < FIRMWARE_RESET_S * 1000000000LL;
+}
+
 static void on_domain_event(void *ctx, enum domain_event event, const struct domain *domain)
 {
 	struct collect *collect = ctx;
@@ -420,7 +432,8 @@ static void on_domain_event(void *ctx, enum domain_event event, const struct dom
 		open_boot(m, BOOT_RESUMED, domain->life, t_ns);
 		break;
 	case DOMAIN_REBOOTED:
-		open_boot(m, BOOT_REBOOT, domain->life, t_ns);
+		if (!is_firmwares_own(m, t_ns))
+			open_boot(m, BOOT_REBOOT, domain->life, t_ns);
 		break;
 	case DOMAIN_STOPPED:
 		close_boot(m, t_ns);

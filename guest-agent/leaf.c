@@ -13,6 +13,15 @@ void leaf_cpuid(uint32_t leaf, uint32_t index, uint32_t regs[4])
 	__cpuid_count(leaf, index, regs[EAX], regs[EBX], regs[ECX], regs[EDX]);
 }
 
+bool leaf_is_there(leaf_cpuid_fn cpuid)
+{
+	uint32_t regs[4];
+
+	cpuid(VMEXIT_CPUID_IDENTITY, 0, regs);
+	return regs[EAX] == VMEXIT_CPUID_MAX_LEAF && regs[EBX] == VMEXIT_CPUID_SIGNATURE_EBX &&
+	       regs[ECX] == VMEXIT_CPUID_SIGNATURE_ECX && regs[EDX] == VMEXIT_CPUID_SIGNATURE_EDX;
+}
+
 void leaf_detect(leaf_cpuid_fn cpuid, struct leaf *ret_leaf)
 {
 	struct leaf leaf = { .state = LEAF_NO_VM };
@@ -22,9 +31,7 @@ void leaf_detect(leaf_cpuid_fn cpuid, struct leaf *ret_leaf)
 	if (!(regs[ECX] & CPUID_HYPERVISOR_BIT))
 		goto out;
 	leaf.state = LEAF_ABSENT;
-	cpuid(VMEXIT_CPUID_IDENTITY, 0, regs);
-	if (regs[EAX] != VMEXIT_CPUID_MAX_LEAF || regs[EBX] != VMEXIT_CPUID_SIGNATURE_EBX ||
-	    regs[ECX] != VMEXIT_CPUID_SIGNATURE_ECX || regs[EDX] != VMEXIT_CPUID_SIGNATURE_EDX)
+	if (!leaf_is_there(cpuid))
 		goto out;
 	cpuid(VMEXIT_CPUID_CAPABILITIES, 0, regs);
 	leaf.version = regs[EAX];

@@ -45,6 +45,12 @@ void leaf_cpuid(uint32_t leaf, uint32_t index, uint32_t regs[4]);
  */
 void leaf_detect(leaf_cpuid_fn cpuid, struct leaf *ret_leaf);
 
+/*
+ * Whether the leaves are still there: a guest may have been moved to another host
+ * since. One CPUID, which is one exit.
+ */
+bool leaf_is_there(leaf_cpuid_fn cpuid);
+
 /* Count and cycles of all vCPUs since the VM was created, by one CPUID. LEAF_PRESENT only. */
 void leaf_read_total(leaf_cpuid_fn cpuid, struct leaf_total *ret_total);
 

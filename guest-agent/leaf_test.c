@@ -93,6 +93,12 @@ static void test_patched(void)
 	leaf_read_total(fake_cpuid, &total);
 	ok(total.exits == 0x0123456789abcdef, "exits: EDX high, EAX low");
 	ok(total.handling_cycles == 0x000000123456789a, "cycles: EBX high, ECX low");
+	ok(leaf_is_there(fake_cpuid), "and is still there");
+	machine.patched = false;
+	machine.intel = true;
+	ok(!leaf_is_there(fake_cpuid), "until the guest was moved to a host without it");
+	machine.patched = true;
+	machine.intel = false;
 
 	machine.version = 0x10007;
 	machine.features |= 1U << 31;

@@ -29,6 +29,12 @@ void link_done(struct link *link)
 	link->ring = NULL;
 }
 
+void link_set_hello(struct link *link, const struct proto_hello *hello)
+{
+	link->hello = *hello;
+	link->want_hello = true;
+}
+
 static void forget_connection(struct link *link)
 {
 	link->welcomed = false;

@@ -36,6 +36,9 @@ int link_init(struct link *link, struct port *port, const struct proto_hello *he
 	      size_t ring_size);
 void link_done(struct link *link);
 
+/* Introduce this guest anew: what it says of itself has changed. */
+void link_set_hello(struct link *link, const struct proto_hello *hello);
+
 /* Keep @sample, dropping the oldest if the ring is full, and send what can be sent. */
 void link_add(struct link *link, const struct sample *sample);
 

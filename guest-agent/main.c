@@ -121,16 +121,21 @@ static int make_signals(void)
 	return fd < 0 ? -errno : fd;
 }
 
+static void explain(const struct leaf *leaf)
+{
+	const char *problem = leaf_explain(leaf->state);
+
+	if (problem)
+		log_warning("%s; sending the workload without exits", problem);
+}
+
 static int start(struct parts *p, const struct options *options)
 {
 	struct proto_hello hello;
-	const char *problem;
 	int r;
 
 	sampler_init(&p->sampler);
-	problem = leaf_explain(p->sampler.leaf.state);
-	if (problem)
-		log_warning("%s; sending the workload without exits", problem);
+	explain(&p->sampler.leaf);
 	describe(&p->sampler.leaf, options, &hello);
 	r = port_init(&p->port, options->port);
 	if (r < 0)
@@ -146,19 +151,25 @@ static int start(struct parts *p, const struct options *options)
 	return p->signal_fd < 0 ? p->signal_fd : p->timer_fd < 0 ? p->timer_fd : 0;
 }
 
-static void tick(struct parts *p)
+static void tick(struct parts *p, const struct options *options)
 {
+	struct proto_hello hello;
 	struct sample sample;
 	uint64_t expirations;
 
 	/* Ticks that were missed are not made up: there is one now to be sampled. */
 	if (read(p->timer_fd, &expirations, sizeof(expirations)) < 0)
 		return;
+	if (!sampler_check_leaf(&p->sampler)) {
+		explain(&p->sampler.leaf);
+		describe(&p->sampler.leaf, options, &hello);
+		link_set_hello(&p->link, &hello);
+	}
 	sampler_take(&p->sampler, &sample);
 	link_add(&p->link, &sample);
 }
 
-static void run(struct parts *p)
+static void run(struct parts *p, const struct options *options)
 {
 	for (;;) {
 		struct pollfd fds[] = {
@@ -173,7 +184,7 @@ static void run(struct parts *p)
 		if (fds[1].revents)
 			return;
 		if (fds[0].revents)
-			tick(p);
+			tick(p, options);
 		/* With every tick as well: a port shows some changes only when asked. */
 		link_service(&p->link);
 	}
@@ -217,7 +228,7 @@ int main(int argc, char **argv)
 	}
 	r = start(&parts, &options);
 	if (r == 0)
-		run(&parts);
+		run(&parts, &options);
 	stop(&parts);
 	return r < 0 ? 1 : 0;
 }

@@ -32,6 +32,19 @@ void sampler_done(struct sampler *sampler)
 	procfs_done(&sampler->procfs);
 }
 
+bool sampler_check_leaf(struct sampler *sampler)
+{
+	bool there = leaf_is_there(leaf_cpuid);
+
+	if (there == (sampler->leaf.state > LEAF_ABSENT))
+		return true;
+	/* On bare metal there is nothing to come or go. */
+	if (sampler->leaf.state == LEAF_NO_VM)
+		return true;
+	leaf_detect(leaf_cpuid, &sampler->leaf);
+	return false;
+}
+
 void sampler_take(struct sampler *sampler, struct sample *ret_sample)
 {
 	struct sample *s = ret_sample;

@@ -16,6 +16,13 @@ void sampler_init(struct sampler *sampler);
 void sampler_done(struct sampler *sampler);
 
 /*
+ * Whether the host answers the leaves as it did; if not, sampler->leaf says what
+ * there is now. To be asked before each sample: a guest that moved to a host
+ * without the leaves would read garbage there that looks like counters.
+ */
+bool sampler_check_leaf(struct sampler *sampler);
+
+/*
  * Take a sample. Its sequence is CLOCK_BOOTTIME in microseconds: it grows within a
  * boot even over restarts of the agent, without any state to keep.
  */

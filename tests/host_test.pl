@@ -80,9 +80,8 @@ ok($work{disk_written_bytes} > 0 && $work{net_sent_bytes} > 0 && $work{context_s
 my $range = "boot=1&kind=count&source=guest&to=$now";
 my $curve = $lab->json("/api/v1/vms/guest/series?$range")->{series}[0];
 my $svg = $lab->get("/api/v1/vms/guest/graph.svg?$range")->{content};
-# gnuplot cuts long lines into several paths.
-my ($plot) = $svg =~ /<g id="gnuplot_plot_1"(.*?)<\/g>\s*<g/s;
-my $path = join ' ', ($plot // '') =~ /<path[^>]* d='([^']*)'/g;
+# All lines in the guest's colour, without the key's sample that begins them.
+my $path = join ' ', map { s/^M[\d.,]+ L[\d.,]+ (?=M)//r } $svg =~ /<path stroke='rgb\( 11,  98, 196\)'\s+d='([^']*)'/g;
 my @y;
 while ($path =~ /[ML]?\s*(-?[\d.]+),(-?[\d.]+)/g) { push @y, $2 }
 # Two points for each interval; gnuplot leaves out what lies on a straight line.
