@@ -19,7 +19,10 @@ all: ## build vmexitd, vmexitctl and vmexit-agent into build/
 	$(MAKE) -C guest-agent
 	$(MAKE) -C daemon
 
-demo: ## boot an emulated KVM host and watch a guest boot in the browser
+demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N)
+	scripts/deps build kernel lab
+	@echo "demo: building vmexitd, vmexit-agent and the page"
+	$(MAKE) all
 	scripts/demo
 
 test: ## every test, short counts (.ci/run is this)

@@ -136,7 +136,7 @@ static json_t *rate_of(const struct row_pair *pair, int kind, double *ret_dt)
 
 	if (!rate_interval(pair->row.boot, pair->has_before ? &pair->before : NULL,
 			   &pair->row.sample, kind, &dt, &amount) ||
-	    dt < RATE_LEAST_S)
+	    dt < (pair->has_before ? RATE_LEAST_S : RATE_LEAST_FIRST_S))
 		return json_null();
 	*ret_dt = dt;
 	return json_real(amount / dt);

@@ -11,8 +11,12 @@
 /* Kinds of curves: these, or an enum workload_index. */
 enum rate_kind { RATE_COUNT = -2, RATE_HANDLING = -1 };
 
-/* A shorter interval says nothing of a rate: a clock was set back. Seconds. */
+/*
+ * Seconds below which an interval says nothing of a rate: a clock was set back; or,
+ * for a boot's first one, the VM had run while the news of its start travelled.
+ */
 #define RATE_LEAST_S 0.001
+#define RATE_LEAST_FIRST_S 0.5
 
 /* "count", "handling" or a workload value's name. Returns 0 or -EINVAL. */
 int rate_kind_parse(const char *name, int *ret_kind);

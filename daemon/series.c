@@ -12,6 +12,7 @@ struct builder {
 	double width_s;			/* of a merged point; 0: none is merged */
 	double seconds, amount, min, max, t;
 	double short_seconds, short_amount;	/* too short to stand alone: part of the next */
+	bool from_opening;		/* that begins at the boot's opening */
 };
 
 static int grow(struct builder *b)
@@ -53,19 +54,23 @@ static int finish_point(struct builder *b)
 	return 0;
 }
 
-static int add_interval(struct builder *b, double t, double seconds, double amount)
+static int add_interval(struct builder *b, bool from_opening, double t, double seconds,
+			double amount)
 {
 	double v;
 	int r;
 
+	b->from_opening |= from_opening;
+
 	seconds += b->short_seconds;
 	amount += b->short_amount;
-	if (seconds < RATE_LEAST_S) {
+	if (seconds < (b->from_opening ? RATE_LEAST_FIRST_S : RATE_LEAST_S)) {
 		b->short_seconds = seconds;
 		b->short_amount = amount;
 		return 0;
 	}
 	b->short_seconds = b->short_amount = 0;
+	b->from_opening = false;
 	v = amount / seconds;
 	/* An interval that begins elsewhere than the last ended leaves a hole open. */
 	if (b->seconds > 0 &&
@@ -167,8 +172,8 @@ int series_read(struct query *query, const struct query_filter *filter, const in
 			if (r == 0 && rate_interval(row->boot,
 						    pair->has_before ? &pair->before : NULL,
 						    &row->sample, kinds[i], &seconds, &amount))
-				r = add_interval(&builders[i], row->sample.t_wall_ns / 1e9, seconds,
-						 amount);
+				r = add_interval(&builders[i], !pair->has_before,
+						 row->sample.t_wall_ns / 1e9, seconds, amount);
 		}
 	}
 	for (size_t i = 0; i < kinds_count; i++) {

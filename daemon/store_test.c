@@ -180,6 +180,30 @@ static uint64_t count_rows(struct query *query, const struct query_filter *filte
 	return n;
 }
 
+/* The news of a start takes its time; exits until then are no spike. */
+static void test_first_interval(struct store *store, struct query *query)
+{
+	static const double times[] = { 0.01, 0.011, 0.25, 1, 2 };
+	const int kinds[] = { RATE_COUNT };
+	struct vm *vm = store_vm(store, "uuid-3", "new");
+	struct boot *boot = store_boot(store, vm, BOOT_CREATED, "n", T0);
+	struct query_filter filter = { .vm_id = vm->id };
+	struct series *series = NULL;
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct sample sample = at(i + 1, times[i], 900 + 100 * times[i]);
+
+		store_add(store, boot, SOURCE_HOST, &sample);
+	}
+	store_flush(store, 0);
+	ok(series_read(query, &filter, kinds, 1, 100, &series) == 0 && series &&
+		   series->count == 2 && fabs(series->dt[0] - 1) < 1e-6 &&
+		   fabs(series->v[0] - 1000) < 1e-3 && fabs(series->max[0] - 1000) < 1e-3,
+	   "short intervals after a boot's opening are one");
+	ok(series && fabs(series->v[1] - 100) < 1e-3, "and the next stands alone");
+	series_free(series);
+}
+
 static void test_query(void)
 {
 	const int kinds[] = { RATE_COUNT, RATE_HANDLING };
@@ -255,6 +279,7 @@ static void test_query(void)
 	filter.boot = 1;
 	ok(series_read(query, &filter, kinds, 1, 100, &series) == 0 && !series,
 	   "a boot without samples has no curve");
+	test_first_interval(store, query);
 
 	len = csv_row(line, "uuid-2", &latest.row);
 	ok(len > 0 && strncmp(line, "2025-11-23T07:13:20.000000Z,1763882000.000000,uuid-2,2,host,"
