@@ -7,7 +7,9 @@ V      ?= 0
 ifeq ($(V),0)
 MAKEFLAGS += -s --no-print-directory
 endif
+ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
+endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1	/p' $(MAKEFILE_LIST) | \

@@ -50,11 +50,11 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 		"set encoding utf8\n"
 		"set border 3 lc rgb '%s'\n"
 		"set tics nomirror textcolor rgb '%s'\n"
-		"set grid lc rgb '%s' lw 0.5 dt 1\n"
+		"set grid lc rgb '%s' lw 1 dt 1\n"
 		"set key top right reverse Left textcolor rgb '%s'\n"
 		"set ylabel '%s' textcolor rgb '%s'\n"
 		"set yrange [0:*]\n"
-		"set format y '%%.3s%%c'\n",
+		"set format y '%%.1s%%c'\n",
 		theme->grid, theme->text, theme->grid, theme->text, y_label(g->kind), theme->text);
 	if (g->since_boot)
 		fprintf(f, "set xlabel 'seconds since the boot began' textcolor rgb '%s'\n",
