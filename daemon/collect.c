@@ -22,6 +22,7 @@ struct member {
 	struct vm *vm;
 	struct channel *channel;
 	bool by_libvirt;
+	bool joined;			/* the agent's last hello belongs to the latest boot */
 	struct guestclock clock;
 	uint64_t acked;
 	unsigned int guest_boots;
@@ -129,6 +130,7 @@ static struct boot *open_boot(struct member *m, enum boot_cause cause, const cha
 		log_error("'%s': out of memory, its new boot is not recorded", m->vm->name);
 	memset(&m->clock, 0, sizeof(m->clock));
 	m->acked = 0;
+	m->joined = false;
 	return m->vm->boot;
 }
 
@@ -251,7 +253,8 @@ static uint64_t on_channel_hello(void *ctx, const struct proto_hello *hello)
 	int64_t t_ns = now_ns();
 	struct boot *boot;
 
-	if (!join_boot(m, hello, t_ns)) {
+	m->joined = join_boot(m, hello, t_ns);
+	if (!m->joined) {
 		if (log_limit_ok(&m->limit, t_ns / 1000000000))
 			log_warning("'%s': the guest claims too many boots, ignoring them",
 				    m->vm->name);
@@ -282,7 +285,7 @@ static bool check_exits(struct member *m, enum sample_source source, const struc
 	uint8_t boot_id[PROTO_BOOT_ID_SIZE];
 	char life[RECORD_LIFE_MAX + 1];
 	uint32_t vcpus, tsc_khz;
-	bool has_boot_id;
+	bool has_boot_id, joined;
 
 	if (!(sample->has & SAMPLE_HAS_EXITS) || sample->exits >= boot->last_exits[source])
 		return true;
@@ -295,12 +298,14 @@ static bool check_exits(struct member *m, enum sample_source source, const struc
 	snprintf(life, sizeof(life), "%s", boot->life);
 	memcpy(boot_id, boot->guest_boot_id, sizeof(boot_id));
 	has_boot_id = boot->has_guest_boot_id;
+	joined = m->joined;
 	vcpus = boot->vcpus;
 	tsc_khz = boot->tsc_khz;
 	boot = open_boot(m, BOOT_FOUND, life, sample->t_wall_ns);
 	/* To its agent it is still the same guest. */
 	memcpy(boot->guest_boot_id, boot_id, sizeof(boot_id));
 	boot->has_guest_boot_id = has_boot_id;
+	m->joined = joined;
 	boot->vcpus = vcpus;
 	boot->tsc_khz = tsc_khz;
 	return true;
@@ -331,12 +336,8 @@ static void on_channel_sample(void *ctx, const struct sample *sample, bool delay
 	struct sample taken = *sample;
 	int64_t t_ns = now_ns();
 
-	/*
-	 * Without a guest's boot id a boot has opened (reboot) and this is what the
-	 * guest before it left in the socket.
-	 */
-	if (!m->vm->boot || !m->vm->boot->has_guest_boot_id ||
-	    sample->sequence <= m->vm->boot->last_sequence[SOURCE_GUEST])
+	/* Not joined: what the guest before a reboot left in the socket, or a refused one. */
+	if (!m->joined || sample->sequence <= m->vm->boot->last_sequence[SOURCE_GUEST])
 		return;
 	if (!delayed)
 		guestclock_observe(&m->clock, sample->t_boot_ns, t_ns);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <sys/utsname.h>
@@ -32,7 +33,11 @@ struct parts {
 /* Too large for a stack of unknown size. */
 static struct parts parts = { .timer_fd = -1, .signal_fd = -1 };
 
-/* 16 bytes from the 36 characters of /proc/sys/kernel/random/boot_id. */
+/*
+ * 16 bytes from the 36 characters of /proc/sys/kernel/random/boot_id. Without it a
+ * number of its own: an agent that starts again is another boot then, but no boot
+ * is taken for the one before.
+ */
 static void read_boot_id(uint8_t id[PROTO_BOOT_ID_SIZE])
 {
 	_cleanup_close_ int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -40,11 +45,8 @@ static void read_boot_id(uint8_t id[PROTO_BOOT_ID_SIZE])
 	int nibbles = 0;
 
 	memset(id, 0, PROTO_BOOT_ID_SIZE);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0) {
-		log_warning("cannot read the boot id (is /proc mounted?); boots cannot be told "
-			    "apart, going on");
-		return;
-	}
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
 	for (const char *p = text; *p && nibbles < 2 * PROTO_BOOT_ID_SIZE; p++) {
 		unsigned int digit;
 
@@ -53,6 +55,11 @@ static void read_boot_id(uint8_t id[PROTO_BOOT_ID_SIZE])
 		id[nibbles / 2] = id[nibbles / 2] << 4 | digit;
 		nibbles++;
 	}
+	if (nibbles == 2 * PROTO_BOOT_ID_SIZE)
+		return;
+	log_warning("cannot read the boot id (is /proc mounted?), making one up");
+	if (getrandom(id, PROTO_BOOT_ID_SIZE, GRND_NONBLOCK) != PROTO_BOOT_ID_SIZE)
+		memcpy(id, &(uint64_t){ sampler_wall_ns() }, sizeof(uint64_t));
 }
 
 static void describe(const struct leaf *leaf, const struct options *options,

@@ -247,6 +247,13 @@ syswrite($peer, sample(6, 1.6, 100));
 ok(acked($peer, 6), 'an exit count that falls');
 is(json('/api/v1/vms/played/series?boot=latest')->{boot}, 3, 'begins a boot of its own as well, no rate invented');
 
+# ---- a guest that claims a boot with every frame ----
+syswrite($peer, join '', map { hello(pack('A16', "flood $_"), 1) . sample(10 + $_, 2, 300 + $_) } 1 .. 60);
+ok(wait_for('the log', 10, sub { slurp("$dir/daemon.log") =~ /'played': the guest claims too many boots/ }), 'a flood of boots is said');
+my $many = scalar @{ json('/api/v1/vms/played/boots')->{boots} };
+ok($many <= 25, "and refused ($many boots)");
+ok(!(grep { $_->{exits} eq '360' } csv('played')), 'samples of a refused boot are not another boot\'s');
+
 # ---- the real agent, on this machine ----
 SKIP: {
 	start('agent', "$build/vmexit-agent", '--interval=50', "--port=unix:$dir/real.sock");

@@ -40,6 +40,11 @@ ok($boot->{complete} && $boot->{cause} eq 'created', 'the boot is known from its
 ok($boot->{sources}{host}{from} < $boot->{sources}{guest}{from}, 'host samples begin before the agent can run');
 ok($boot->{sources}{host}{from} - $boot->{opened} < 3, 'within seconds of the creation');
 
+# An emulated processor crashes the nested guest now and then, mostly on a loaded
+# machine; it boots again by itself, which is a boot of its own and no failure here.
+sub boots { return @{ $lab->json('/api/v1/vms/guest/boots')->{boots} // [] } }
+sub current { my ($b) = boots(); return $b // {} }
+
 # ---- exits: the agent's against KVM's own, between two readings of it ----
 sub debugfs { my ($exits, $now) = split ' ', $lab->exec('cat /sys/kernel/debug/kvm/*-*/exits; date +%s.%N'); return ($exits, $now) }
 my ($worst, $checked) = (0, 0);
@@ -61,6 +66,7 @@ my $now = $lab->exec('date +%s');
 chomp $now;
 sleep 1;
 my @rows = $lab->csv('guest', "to=$now");
+# Counters belong to the VM: they go on over boots.
 for my $source ('guest', 'host') {
 	my @exits = map { $_->{exits} } grep { $_->{source} eq $source } @rows;
 	ok(@exits > 20 && !(grep { $exits[$_] < $exits[$_ - 1] } 1 .. $#exits), "the $source\'s exits never go backwards (" . @exits . ' samples)');
@@ -71,13 +77,15 @@ my $columns = 'b.number, s.source, s.sequence, s.exits, s.handling_cycles, s.con
 my $dump = $lab->exec("sqlite3 -readonly -separator , /var/lib/vmexit/vmexit.db 'select $columns from sample s join boot b on b.id = s.boot where s.t_ns <= $now * 1000000000 order by b.number, s.source, s.t_ns'");
 my $from_csv = join '', map { join(',', $_->{boot}, $_->{source} eq 'host' ? 1 : 0, @$_{qw(sequence exits handling_cycles context_switches)}) . "\n" } @rows;
 is($from_csv, $dump, 'the CSV holds exactly the stored samples');
-my $series = $lab->json("/api/v1/vms/guest/series?kind=handling&boot=1&to=$now")->{series}[0];
+my ($n_boot) = (sort { $b->{sources}{guest}{samples} <=> $a->{sources}{guest}{samples} } grep { $_->{sources}{guest} } boots())[0]->{boot};
+diag('the guest crashed and booted again: ' . scalar(boots()) . ' boots') if boots() > 1;
+my $series = $lab->json("/api/v1/vms/guest/series?kind=handling&boot=$n_boot&to=$now")->{series}[0];
 ok(!(grep { $_ < 0 || $_ > 1 } @{ $series->{v} }), 'the handling share lies between 0 and 1');
 my %work = (%{ $rows[0] }, map { $_->{source} eq 'guest' ? %$_ : () } @rows);
 ok($work{disk_written_bytes} > 0 && $work{net_sent_bytes} > 0 && $work{context_switches} > 0, 'the workload stands beside the exits');
 
 # ---- pictures of them ----
-my $range = "boot=1&kind=count&source=guest&to=$now";
+my $range = "boot=$n_boot&kind=count&source=guest&to=$now";
 my $curve = $lab->json("/api/v1/vms/guest/series?$range")->{series}[0];
 my $svg = $lab->get("/api/v1/vms/guest/graph.svg?$range")->{content};
 # All lines in the guest's colour, without the key's sample that begins them.
@@ -119,7 +127,7 @@ sub png_pixels { my $png = shift;
 		@before = @line;
 	}
 	return ($w, $h, \%count) }
-my ($w, $h, $colours) = png_pixels($lab->get('/api/v1/vms/guest/graph.png?boot=1&width=640&height=320')->{content});
+my ($w, $h, $colours) = png_pixels($lab->get("/api/v1/vms/guest/graph.png?boot=$n_boot&width=640&height=320")->{content});
 is("$w x $h", '640 x 320', 'graph.png has the size asked for');
 # Lines are antialiased; a colour counts when it is near.
 sub near { my ($r, $g, $b) = map { hex } $_[0] =~ /../g; my $n = 0;
@@ -130,27 +138,29 @@ ok(near('0b62c4') > 50 && near('c2540a') > 50, 'and both curves in it');
 # ---- the page ----
 ($ok, $n) = browser('--vm', 'guest', '--live');
 ok($ok, "the page draws points, live, and all else it should ($n checks)");
-like($lab->exec('/run/lab/host/vmexitctl list'), qr/^guest +running +connected +\d+ .* guest$/m, 'vmexitctl in the host');
+ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest$/m }), 'vmexitctl in the host');
 
 # ---- kill -9 of the daemon and of the guest ----
-my ($count) = map { $_->{guest}{samples} } map { $_->{sources} } @{ $lab->json('/api/v1/vms/guest/boots')->{boots} };
+my $before = current();
 $lab->lab('daemon', 'kill');
 sleep 2;
 $lab->lab('daemon', 'start');
-ok($lab->wait_for(60, sub { my ($b) = @{ $lab->json('/api/v1/vms/guest/boots')->{boots} // [] }; $b && $b->{boot} == 1 && $b->{sources}{guest}{samples} > $count + 15 }), 'after kill -9 vmexitd goes on in the same boot');
-my @guest = grep { $_->{source} eq 'guest' } $lab->csv('guest', 'boot=1');
+ok($lab->wait_for(60, sub { my ($b) = grep { $_->{boot} == $before->{boot} } boots(); $b && $b->{sources}{guest}{samples} > $before->{sources}{guest}{samples} + 15 }), 'after kill -9 vmexitd goes on in the same boot');
+my @guest = grep { $_->{source} eq 'guest' } $lab->csv('guest', "boot=$before->{boot}");
 my ($hole) = sort { $b <=> $a } map { $guest[$_]{uptime_s} - $guest[$_ - 1]{uptime_s} } 1 .. $#guest;
 ok($hole < 2, "with the samples taken meanwhile (longest interval $hole s)");
 $lab->lab('guest', 'kill');
 ok($lab->wait_for(20, sub { $lab->vm('guest')->{state} eq 'stopped' }), 'kill -9 of the guest: it is shown as stopped');
-my @kept = $lab->csv('guest', 'boot=1');
+my @kept = $lab->csv('guest', "boot=$before->{boot}");
 ok(@kept >= @guest, 'and what it sent is kept');
-ok($lab->json('/api/v1/vms/guest/boots')->{boots}[0]{closed}, 'its boot is closed');
+my $last = current();
+ok($last->{closed}, 'its boot is closed');
 $lab->lab('guest', 'start');
-ok($lab->wait_for(120, sub { my ($b) = @{ $lab->json('/api/v1/vms/guest/boots')->{boots} // [] }; $b->{boot} == 2 && $b->{complete} && ($b->{sources}{guest} // {})->{samples} }), 'the next start is a boot of its own, from zero');
+ok($lab->wait_for(120, sub { my ($b) = grep { $_->{boot} == $last->{boot} + 1 } boots(); $b && $b->{complete} && ($b->{sources}{guest} // {})->{samples} }), 'the next start is a boot of its own, from zero');
+my $count = boots();
 $lab->lab('guest', 'reset');
-ok($lab->wait_for(120, sub { my ($b) = @{ $lab->json('/api/v1/vms/guest/boots')->{boots} // [] }; $b->{boot} == 3 && $b->{cause} eq 'reboot' && ($b->{sources}{guest} // {})->{samples} }), 'so is a reset, by its event');
-is(scalar(grep { $_->{boot} == 3 } @{ $lab->json('/api/v1/vms/guest/boots')->{boots} }), 1, 'which the agent\'s hello joins');
+ok($lab->wait_for(120, sub { my $b = current(); $b->{cause} eq 'reboot' && ($b->{sources}{guest} // {})->{samples} }), 'so is a reset, by its event');
+is(scalar(boots()), $count + 1, 'one for the reset and the firmware\'s own, which the agent\'s hello joins');
 is($lab->exec('sqlite3 -readonly /var/lib/vmexit/vmexit.db "pragma integrity_check"'), "ok\n", 'the database is sound');
 unlike($lab->log_of('daemon'), qr/error:/, 'vmexitd had nothing to complain of') or diag($lab->log_of('daemon'));
 
