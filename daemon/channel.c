@@ -15,6 +15,7 @@
 
 #define TICK_MS 1000			/* reconnecting, and noticing silence */
 #define READ_BUDGET 65536		/* bytes a guest gets before the others' turn */
+#define TICK_BUDGET 262144		/* and in a tick: frames that are wrong on purpose are dear */
 #define SILENCE_S 5			/* and three intervals: the agent is gone */
 #define CALL_INTERVAL_S 2
 #define INTERVAL_MAX_US 10000000
@@ -29,6 +30,7 @@ struct channel {
 	int timer;
 	bool greeted;			/* had a hello since connecting */
 	bool paused;			/* ops->ready() said no */
+	size_t budget;			/* bytes left in this tick; 0: not read until the next */
 	uint32_t interval_us;		/* as the hello says */
 	uint64_t last_frame_s;
 	uint64_t last_call_s;
@@ -69,7 +71,7 @@ static void report(struct channel *c, enum vm_agent agent, int error)
 
 static void set_events(struct channel *c)
 {
-	loop_update_fd(c->watch, (c->paused ? 0 : LOOP_READ) |
+	loop_update_fd(c->watch, (c->paused || c->budget == 0 ? 0 : LOOP_READ) |
 					 (c->out_len > c->out_pos || c->ack ? LOOP_WRITE : 0));
 }
 
@@ -202,7 +204,7 @@ static void decode(struct channel *c)
 static void on_readable(struct channel *c)
 {
 	uint64_t skipped = c->decoder.bytes_skipped;
-	size_t budget = READ_BUDGET;
+	size_t budget = READ_BUDGET < c->budget ? READ_BUDGET : c->budget;
 
 	while (budget > 0 && c->fd >= 0 && !c->paused) {
 		size_t size;
@@ -220,8 +222,11 @@ static void on_readable(struct channel *c)
 		}
 		proto_decoder_added(&c->decoder, n);
 		budget -= n;
+		c->budget -= n;
 		decode(c);
 	}
+	if (c->fd >= 0 && c->budget == 0)
+		set_events(c);
 	if (c->decoder.bytes_skipped > skipped && log_limit_ok(&c->limit, now_s()))
 		log_warning("'%s': the guest sent %llu bytes that are no frames, skipping them",
 			    c->name, (unsigned long long)(c->decoder.bytes_skipped - skipped));
@@ -234,7 +239,7 @@ static void on_fd(int fd, int events, void *ctx)
 	(void)fd;
 	/* Bytes may wait in front of the hang-up; reading finds the end by itself. */
 	if (events & (LOOP_READ | LOOP_HANGUP)) {
-		if (c->paused && events & LOOP_HANGUP)
+		if ((c->paused || c->budget == 0) && events & LOOP_HANGUP)
 			disconnect(c);
 		else
 			on_readable(c);
@@ -288,6 +293,9 @@ static void on_tick(void *ctx)
 	struct channel *c = ctx;
 	uint64_t silence_s = SILENCE_S + 3ULL * c->interval_us / 1000000;
 
+	c->budget = TICK_BUDGET;
+	if (c->fd >= 0)
+		set_events(c);
 	if (c->fd < 0)
 		try_connect(c);
 	else if (!c->paused && now_s() - c->last_frame_s > silence_s)
@@ -304,6 +312,7 @@ struct channel *channel_new(const char *name, const char *path, const struct cha
 	c->ops = ops;
 	c->ctx = ctx;
 	c->fd = -1;
+	c->budget = TICK_BUDGET;
 	c->reported_errno = -1;
 	c->name = strdup(name);
 	c->path = strdup(path);

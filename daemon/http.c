@@ -62,7 +62,7 @@ struct request {
 	struct api_answer answer;
 
 	/* A graph, drawn by a thread while the connection is suspended. */
-	bool drawing, drawn;
+	bool drawn;
 	int draw_error;
 	char *picture;
 	size_t picture_size;
@@ -265,7 +265,6 @@ static void *draw(void *arg)
 
 	pthread_mutex_lock(&http->lock);
 	request->draw_error = r;
-	request->drawing = false;
 	request->drawn = true;
 	http->drawing--;
 	pthread_cond_broadcast(&http->drawn);
@@ -277,28 +276,25 @@ static void *draw(void *arg)
 static enum MHD_Result start_drawing(struct request *request)
 {
 	struct http *http = request->http;
+	bool started = false;
 	pthread_attr_t attr;
 	pthread_t thread;
-	int r = 0;
 
 	pthread_mutex_lock(&http->lock);
 	if (http->drawing < DRAWING_MAX) {
 		pthread_attr_init(&attr);
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 		MHD_suspend_connection(request->connection);
-		r = pthread_create(&thread, &attr, draw, request);
+		started = pthread_create(&thread, &attr, draw, request) == 0;
 		pthread_attr_destroy(&attr);
-		if (r == 0) {
-			request->drawing = true;
+		if (started)
 			http->drawing++;
-		} else {
+		else
 			MHD_resume_connection(request->connection);
-		}
 	}
 	pthread_mutex_unlock(&http->lock);
-	if (!request->drawing && !request->drawn)
-		return fail(request, 503, "other graphs are being drawn; try again");
-	return MHD_YES;
+	/* From here on the request may be the thread's. */
+	return started ? MHD_YES : fail(request, 503, "other graphs are being drawn; try again");
 }
 
 static enum MHD_Result send_graph(struct request *request)
