@@ -13,7 +13,7 @@ endif
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1	/p' $(MAKEFILE_LIST) | \
-		awk -F'	' '{ printf "  %-27s %s\n", $$1, $$2 }'
+		awk -F'	' '{ printf "  %-30s %s\n", $$1, $$2 }'
 	@echo "Variables: YES=1 answers questions, VMEXIT_CACHE=DIR names the cache"
 	@echo "(default ~/.cache/vmexit), V=1 shows commands, PREFIX and DESTDIR for install."
 
@@ -52,7 +52,7 @@ kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=6.1.0-NN-amd64
 deps: ## install the Debian packages that everything needs
 	scripts/deps build kernel lab test
 
-lab-start lab-stop lab-log: ## the emulated host, without the demo around it
+lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
 
 install: all ## programs and man pages below DESTDIR/PREFIX
@@ -67,4 +67,4 @@ clean: ## remove build/ (the cache stays)
 	rm -rf build
 
 .PHONY: help all demo test test-long check san-tests kvm-modules deps install clean \
-	lab-start lab-stop lab-log
+	lab-start lab-stop lab-status

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "guest-agent/shared/log.h"
 
 #define BACKLOG 64
+#define SOCKET_GROUP "vmexit"
 
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
 			socklen_t *ret_len, const char **ret_port)
@@ -121,6 +123,17 @@ static int clear_socket(const struct sockaddr_un *address)
 	return 0;
 }
 
+/* Root's daemon shares its socket with a group, where there is one of our name. */
+static void give_to_group(const char *path)
+{
+	struct group *group = geteuid() == 0 ? getgrnam(SOCKET_GROUP) : NULL;
+
+	if (group && chown(path, -1, group->gr_gid) < 0)
+		log_warning("api_socket: %s cannot be given to group " SOCKET_GROUP
+			    ": %s, only root may use it",
+			    path, strerror(errno));
+}
+
 int listen_local(const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -140,5 +153,7 @@ int listen_local(const char *path)
 	mask = umask(0117);
 	r = bind_socket((struct sockaddr *)&address, sizeof(address), path);
 	umask(mask);
+	if (r >= 0)
+		give_to_group(path);
 	return r;
 }
