@@ -12,9 +12,9 @@ int listen_tcp(const char *text, const char **ret_port);
 
 /*
  * Listen on a Unix socket at @path, for its owner and group only (root's daemon
- * gives it to group vmexit, if that exists). One that a dead
- * process left is replaced, one that answers is not. Returns the descriptor or
- * -errno after saying what to do.
+ * gives it to group vmexit, if that exists). One that a dead process left is
+ * replaced, one that answers is not. Returns the descriptor or -errno after saying
+ * what to do.
  */
 int listen_local(const char *path);
 
