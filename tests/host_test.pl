@@ -136,8 +136,9 @@ sub near { my ($r, $g, $b) = map { hex } $_[0] =~ /../g; my $n = 0;
 ok(near('0b62c4') > 50 && near('c2540a') > 50, 'and both curves in it');
 
 # ---- the page ----
-($ok, $n) = browser('--vm', 'guest', '--live');
-ok($ok, "the page draws points, live, and all else it should ($n checks)");
+my $daemon = "$FindBin::Bin/../scripts/lab/lab daemon --dir $lab->{dir}";
+($ok, $n) = browser('--vm', 'guest', '--live', '--stop', "'$daemon stop'", '--start', "'$daemon start'");
+ok($ok, "the page draws points, live, outlives vmexitd's end, and all else it should ($n checks)");
 ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest$/m }), 'vmexitctl in the host');
 
 # ---- kill -9 of the daemon and of the guest ----
