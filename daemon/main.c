@@ -173,5 +173,6 @@ int main(int argc, char **argv)
 		r = loop_run();
 	}
 	stop(&p);
-	return r < 0 ? 1 : 0;
+	/* A setting that only its user could judge. */
+	return r == -EINVAL ? 2 : r < 0 ? 1 : 0;
 }

@@ -133,7 +133,11 @@ static int point_width(struct query *query, const struct query_filter *filter, u
 		return r;
 	*ret_width_s = 0;
 	if (extent.most_samples > points)
-		*ret_width_s = (extent.to_ns - extent.from_ns) / 1e9 / (points / 2.0);
+		/*
+		 * Two neighbours cover more than one width together; the first interval
+		 * may begin before the first sample, so some points are kept for it.
+		 */
+		*ret_width_s = (extent.to_ns - extent.from_ns) / 1e9 * 2 / (points > 4 ? points - 3 : 1);
 	return 0;
 }
 
