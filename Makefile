@@ -45,9 +45,9 @@ san-tests:
 	$(MAKE) -C guest-agent SAN=1 all tests
 	$(MAKE) -C daemon SAN=1 all tests
 
-kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=6.1.0-NN-amd64)
+kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=$(uname -r) or LINE=6.12)
 	scripts/deps kernel
-	kernel/build-modules $(if $(RELEASE),--release $(RELEASE))
+	kernel/build-modules $(if $(RELEASE),--release $(RELEASE)) $(if $(LINE),--line $(LINE))
 
 deps: ## install the Debian packages that everything needs
 	scripts/deps build kernel lab test

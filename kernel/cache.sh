@@ -10,6 +10,11 @@ die() {
 	exit 1
 }
 
+# For what cannot be built for a kernel at all.
+refuse() {
+	die "$*; nothing was built, the distribution's modules stay active"
+}
+
 # What takes longer than two seconds is announced by this.
 progress() {
 	echo "$PROG: $*" >&2
@@ -78,11 +83,33 @@ kernel_releases() { # LINE
 		}' | sort -Vr | awk '{ print $2, $1 }'
 }
 
+line_of() { # RELEASE: the kernel line, its first two numbers
+	echo "$1" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/'
+}
+
+# The version of a release's image, as installed; nothing if it is not.
+installed_version() { # RELEASE
+	local p
+	for p in "linux-image-$1" "linux-image-$1-unsigned"; do
+		dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$p" 2>/dev/null || :
+	done | sed -n 's/^.i. *//p'
+}
+
+# Why there is nothing for a release that is not among those that agree.
+refuse_release() { # LINE RELEASE FILE [INSTALLED-VERSION]
+	local version=${4:-} others
+	[ -n "$version" ] || version=$(apt-cache madison "linux-image-$2" 2>/dev/null |
+		awk -F ' *[|] *' '{ print $2; exit }')
+	others=$(awk 'NR <= 6 { printf " %s", $1 }' "$3")
+	[ -n "$version" ] || refuse "apt knows no image of $2; those that agree with their source:$others"
+	refuse "apt has no linux-source-$1 and headers of version $version, which the image of $2 has; those that agree:$others"
+}
+
 # Sets KREL and KVERSION: of release $2, or of the newest of line $1 in the
 # plain flavour. Asking apt takes a second, so the answer is kept until apt's
 # lists change.
 kernel_resolve() { # LINE [RELEASE]
-	local lists answer
+	local lists answer version
 	need apt-cache apt
 	[ "$(dpkg --print-architecture)" = amd64 ] || die "only amd64 machines are supported"
 	lists=$(stat -c '%n %s %Y' /var/lib/apt/lists/*Packages* 2>/dev/null | hash_of)
@@ -98,11 +125,15 @@ kernel_resolve() { # LINE [RELEASE]
 		mv "$answer.$$" "$answer"
 	fi
 	if [ -n "${2:-}" ]; then
-		read -r KREL KVERSION < <(awk -v r="$2" '$1 == r { print; exit }' "$answer") ||
-			die "apt has no image, headers and source of one version for $2; those that agree: $(
-				awk '{ printf "%s ", $1 }' "$answer")"
+		# An installed image decides the version: another one's source may differ.
+		version=$(installed_version "$2")
+		read -r KREL KVERSION < <(awk -v r="$2" -v v="$version" \
+			'$1 == r && (v == "" || $2 == v) { print; exit }' "$answer") ||
+			refuse_release "$1" "$2" "$answer" "$version"
 	else
-		read -r KREL KVERSION < <(awk -v p="^${1//./[.]}[.0-9]*-[0-9]+-amd64\$" '$1 ~ p { print; exit }' "$answer") ||
+		# An ABI number begins with a digit, a flavour (rt, cloud) with a letter.
+		read -r KREL KVERSION < <(awk -v p="^${1//./[.]}[.][^-]+(-[0-9][^-]*)?-amd64\$" \
+			'$1 ~ p { print; exit }' "$answer") ||
 			die "apt has no plain amd64 kernel of Linux $1"
 	fi
 }
@@ -165,7 +196,7 @@ fetch_source() { # SERIES LINE
 	local line=$2 paths name
 	paths=$(printf '%s\n' arch/x86/kvm virt/kvm scripts/checkpatch.pl \
 		scripts/const_structs.checkpatch scripts/spelling.txt
-		sed -n 's,^--- a/,,p' "$1"/*.patch | grep -v -e '^arch/x86/kvm/' -e '^virt/kvm/' | sort -u)
+		sed -n 's,^--- a/,,p' "$1"/*.patch | sed -e '/^arch\/x86\/kvm\//d' -e '/^virt\/kvm\//d' | sort -u)
 	name=source/${KVERSION}-$(echo "$paths" | hash_of)
 	SOURCE=$CACHE/$name
 	cache_begin "$name" || return 0

@@ -9,6 +9,6 @@ endif
 
 # Patched headers first; trace headers include themselves as
 # ../../arch/x86/kvm/trace.h; sources include their neighbours.
-NOSTDINC_FLAGS += -I$(tree)/arch/x86/include -I$(tree)/arch/x86/include/uapi -I$(tree)/include
+NOSTDINC_FLAGS += -I$(tree)/arch/x86/include -I$(tree)/arch/x86/include/uapi -I$(tree)/include -I$(tree)/include/uapi
 ccflags-y += -I$(tree)/include/trace -I$(src)
 

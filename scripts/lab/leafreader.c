@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stands in for the agent in the lab's own test. For each line "EAX ECX" (hex)
- * that comes in on the virtio port, execute CPUID and answer "EAX EBX ECX EDX".
- * "loop N" executes the total leaf N times and answers how often exits or cycles
- * went backwards. With arguments, "EAX ECX" of the command line is answered.
+ * that comes in on the virtio port, execute CPUID and answer "EAX ECX EAX EBX ECX
+ * EDX", the question first. "loop N" executes the total leaf N times and answers
+ * how often exits or cycles went backwards.
  */
 #include <cpuid.h>
 #include <fcntl.h>
@@ -38,26 +38,20 @@ static int answer(const char *line, char *out, size_t size)
 	unsigned long rounds;
 
 	if (sscanf(line, "loop %lu", &rounds) == 1)
-		return snprintf(out, size, "%lu\n", backwards(rounds));
+		return snprintf(out, size, "loop %lu %lu\n", rounds, backwards(rounds));
 	if (sscanf(line, "%x %x", &leaf, &index) != 2)
 		return snprintf(out, size, "?\n");
 	__cpuid_count(leaf, index, a, b, c, d);
-	return snprintf(out, size, "%08x %08x %08x %08x\n", a, b, c, d);
+	return snprintf(out, size, "%x %x %08x %08x %08x %08x\n", leaf, index, a, b, c, d);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	char in[128], out[64];
 	size_t used = 0;
 	ssize_t n;
 	int fd;
 
-	if (argc == 3) {
-		snprintf(in, sizeof(in), "%s %s", argv[1], argv[2]);
-		answer(in, out, sizeof(out));
-		fputs(out, stdout);
-		return 0;
-	}
 	fd = open("/dev/vport0p1", O_RDWR | O_CLOEXEC);
 	while (fd < 0) {
 		usleep(100000);
