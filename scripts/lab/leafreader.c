@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Stands in for the agent in the lab's own test. For each line "EAX ECX" (hex)
- * that comes in on the virtio port, execute CPUID and answer "EAX EBX ECX EDX".
- * "loop N" executes the total leaf N times and answers how often exits or cycles
- * went backwards.
+ * that comes in on the virtio port, execute CPUID and answer "EAX ECX EAX EBX ECX
+ * EDX", the question first. "loop N" executes the total leaf N times and answers
+ * how often exits or cycles went backwards.
  */
 #include <cpuid.h>
 #include <fcntl.h>
@@ -38,11 +38,11 @@ static int answer(const char *line, char *out, size_t size)
 	unsigned long rounds;
 
 	if (sscanf(line, "loop %lu", &rounds) == 1)
-		return snprintf(out, size, "%lu\n", backwards(rounds));
+		return snprintf(out, size, "loop %lu %lu\n", rounds, backwards(rounds));
 	if (sscanf(line, "%x %x", &leaf, &index) != 2)
 		return snprintf(out, size, "?\n");
 	__cpuid_count(leaf, index, a, b, c, d);
-	return snprintf(out, size, "%08x %08x %08x %08x\n", a, b, c, d);
+	return snprintf(out, size, "%x %x %08x %08x %08x %08x\n", leaf, index, a, b, c, d);
 }
 
 int main(void)

@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+# SPDX-License-Identifier: GPL-2.0-or-later
+# KVM's own witnesses against the series' counters, over a guest's whole life in
+# the emulated host: the tracepoint kvm_exit as a histogram in tracefs, the
+# statistic "exits", and "perf kvm stat".
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Lab;
+use Test::More;
+
+my $line = $ARGV[0] // '6.12';
+chomp(my $release = qx($FindBin::Bin/../kernel/build-modules --line $line --what release));
+my $lab = Lab->new('oracle-test', '--release', $release, '--no-guest', '--daemon', 'none', '--agent', 'none', '--vcpus', 2,
+		   '--seconds', $ENV{VMEXIT_LONG} ? 8 : 2, '--rounds', 1);
+ok($lab->{started}, 'the host is up') or do { diag($lab->lab('log')); done_testing(); exit 1 };
+
+my $trigger = '/sys/kernel/tracing/events/kvm/kvm_exit/trigger';
+my $record = '/tmp/perf.data';
+$lab->exec("echo hist:keys=exit_reason:size=4096 >$trigger");
+is($?, 0, 'tracefs counts kvm_exit by reason');
+# Without its buffers, perf would lose events while the guest boots.
+$lab->exec("cd /tmp; setsid perf kvm --host stat record -a -m 16M -o $record >/tmp/perf.log 2>&1 </dev/null & echo \$! >/tmp/perf.pid; " .
+	   "for i in \$(seq 300); do [ -s $record ] && break; sleep 0.1; done; sleep 2; [ -s $record ]");
+is($?, 0, 'perf kvm stat records') or diag($lab->exec('cat /tmp/perf.log'));
+is($lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l'), "0\n", 'there is no VM yet');
+
+$lab->lab('guest', 'start');
+is($?, 0, 'the guest starts');
+ok($lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ }), 'it boots and goes through its workloads');
+$lab->exec('virsh -q suspend guest');
+is($?, 0, 'its vCPUs stop');
+$lab->exec('kill -INT $(cat /tmp/perf.pid); for i in $(seq 200); do kill -0 $(cat /tmp/perf.pid) 2>/dev/null || break; sleep 0.1; done');
+
+# ---- counts: exact ----
+my $table = $lab->exec('cat /sys/kernel/debug/kvm/*-*/exit_reasons');
+my (%count, %handling, %away, %name);
+for (split /\n/, $table) {
+	my ($reason, $name, $count, $handling, $away) = /^(0x[0-9a-f]+) (\S+) (\d+) (\d+) (\d+)$/ or next;
+	$reason = hex $reason;
+	($count{$reason}, $handling{$reason}, $away{$reason}, $name{$reason}) = ($count, $handling, $away, $name);
+}
+my ($other, $idle) = (0xffffffff, 0xfffffffe);
+like($table, qr/^# generation 0x[0-9a-f]+, flags 0x3, SVM\nreason name count handling_cycles away_cycles\n/, 'the table says what it is');
+my %traced;
+my $histogram = $lab->exec("cat $trigger; cat /sys/kernel/tracing/events/kvm/kvm_exit/hist");
+while ($histogram =~ /exit_reason:\s*(\d+)\s*\} hitcount:\s*(\d+)/g) {
+	# The event's field is signed in places and wider in others: the code has 32 bits.
+	$traced{$1 & 0xffffffff} += $2;
+}
+like($histogram, qr/Dropped: 0\b/, 'the histogram has dropped nothing');
+my ($reasons, $total, $difference) = (0, 0, 0);
+for my $reason (sort { $a <=> $b } keys %{ { map { $_ => 1 } keys %traced, keys %count } }) {
+	next if $reason == $other || $reason == $idle;
+	my ($ours, $theirs) = ($count{$reason} // 0, $traced{$reason} // 0);
+	diag(sprintf('reason %#x: the table has %d, tracefs %d', $reason, $ours, $theirs)) if $ours != $theirs;
+	$difference += abs($ours - $theirs);
+	$reasons++;
+}
+cmp_ok($reasons, '>=', 8, "the guest left for $reasons reasons");
+is($difference, 0, 'the table and the histogram of kvm_exit differ by 0');
+$total += $_ for values %count;
+my $exits = $lab->exec('cat /sys/kernel/debug/kvm/*-*/exits') + 0;
+cmp_ok($exits, '>', 5000, "$exits exits in all");
+is($total, $exits, "the table's sum is the statistic exits");
+my ($sum_handling, $sum_away) = (0, 0);
+$sum_handling += $_ for values %handling;
+$sum_away += $away{$_} for grep { $_ != $idle } keys %away;
+is($lab->exec('cat /sys/kernel/debug/kvm/*-*/exit_handling_cycles') + 0, $sum_handling, 'the sum of handling cycles is in the statistics');
+is($lab->exec('cat /sys/kernel/debug/kvm/*-*/exit_away_cycles') + 0, $sum_away, 'and that of away cycles');
+is(scalar(grep { $handling{$_} > $away{$_} && $count{$_} > 10 } keys %count), 0, 'no reason is handled for longer than the guest is away');
+
+# ---- time: beside perf kvm stat ----
+my ($khz) = $lab->exec('dmesg') =~ /tsc: Detected ([\d.]+) MHz/;
+$khz *= 1000;
+my $report = $lab->exec("perf kvm --host -i $record stat report --event=vmexit 2>&1");
+unlike($report, qr/lost/i, 'perf has lost nothing');
+my %perf;
+while ($report =~ /^\s*(\S+)\s+(\d+)\s+[\d.]+%\s+[\d.]+%\s+[\d.]+us\s+[\d.]+us\s+([\d.]+)us/mg) {
+	$perf{$1} = [$2, $2 * $3 / 1000];
+}
+cmp_ok(scalar(keys %perf), '>=', 8, 'perf knows as many reasons') or diag($report);
+my %number = map { $name{$_} => $_ } keys %name;
+my %first = map { /^\s*(\d+)\s+([\d.]+):/ ? ($1 => $2) : () }
+	split /\n/, $lab->exec("perf script -i $record -F tid,time,event 2>/dev/null | awk '/kvm_entry/ && !(\$1 in t) { t[\$1] = 1; print }'");
+my ($boot, @others) = sort { $a <=> $b } values %first;
+is(scalar(@others), 1, 'both vCPUs entered the guest');
+# Until its first entry, a vCPU that waits to be started is idle, and perf does not see it.
+my $unstarted_ms = 0;
+$unstarted_ms += ($_ - $boot) * 1000 for @others;
+my %row;
+for my $name (keys %perf) {
+	my ($n, $ms) = @{ $perf{$name} };
+	my $reason = $number{$name} // $number{"EXIT_$name"} // next;
+	my $ours = $away{$reason} / $khz;
+	# To perf, a HLT lasts as long as the vCPU is idle.
+	$ours += $away{$idle} / $khz - $unstarted_ms if $name eq 'hlt';
+	$row{$name} = { n => $n, perf => $ms, ours => $ours };
+}
+# KVM's clock starts at the exit; up to Linux 6.1, SVM's kvm_exit comes only after
+# interrupts were let in, and perf's own work comes in between. CPUIDs are short.
+my $offset = ($row{cpuid}{ours} - $row{cpuid}{perf}) / $row{cpuid}{n};
+my ($compared, $bad) = (0, 0);
+diag(sprintf('perf sees an exit %.0f us after KVM (CPUIDs); a vCPU waited %.0f ms to be started', $offset * 1000, $unstarted_ms));
+diag(sprintf('%-14s %7s %11s %11s %7s %17s %11s', qw(reason exits KVM perf ratio without-offset per-exit)));
+for my $name (sort { $row{$b}{perf} <=> $row{$a}{perf} } keys %row) {
+	my ($n, $perf, $ours) = @{ $row{$name} }{qw(n perf ours)};
+	my $ratio = $perf ? ($ours - $n * $offset) / $perf : 0;
+	diag(sprintf('%-14s %7d %8.1f ms %8.1f ms %7.4f %17.4f %8.1f us', $name, $n, $ours, $perf, $perf ? $ours / $perf : 0, $ratio, $perf * 1000 / $n));
+	# One preemption must not decide.
+	next unless $perf / $n > 1 && $n >= 100;
+	$compared++;
+	$bad++ if abs($ratio - 1) > 0.02;
+}
+cmp_ok($compared, '>=', 1, 'some reason takes more than 1 ms on average');
+is($bad, 0, 'and is within 2 % of perf kvm stat, but for that offset');
+
+done_testing();
