@@ -190,6 +190,20 @@ fetch_headers() {
 	cache_commit "$name"
 }
 
+# unpack_source LINE PATH...: unpacks these parts of the kernel source, which must
+# all exist, into $CACHE_TMP.
+unpack_source() {
+	local line=$1 p
+	shift
+	progress "fetching linux-source-$line $KVERSION (about 150 MB)"
+	fetch_deb "linux-source-$line" "$KVERSION"
+	progress "unpacking a part of it"
+	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
+		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
+			-T <(for p; do echo "linux-source-$line/$p"; done)
+	rm "$DEB"
+}
+
 # Ensure that those parts of the kernel source that the series in directory $1
 # touches, and KVM whole, are unpacked.
 fetch_source() { # SERIES LINE
@@ -200,12 +214,22 @@ fetch_source() { # SERIES LINE
 	name=source/${KVERSION}-$(echo "$paths" | hash_of)
 	SOURCE=$CACHE/$name
 	cache_begin "$name" || return 0
-	progress "fetching linux-source-$line $KVERSION (about 140 MB)"
-	fetch_deb "linux-source-$line" "$KVERSION"
-	progress "unpacking KVM's part of it"
-	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
-		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
-			-T <(for p in $paths; do echo "linux-source-$line/$p"; done)
-	rm "$DEB"
+	# shellcheck disable=SC2086
+	unpack_source "$line" $paths
+	cache_commit "$name"
+}
+
+# Ensure that what KVM's selftests need is unpacked: their source, and whatever
+# "make headers" reads.
+fetch_selftests() { # LINE
+	local line=$1 name
+	name=selftests-source/${KVERSION}-$(declare -f fetch_selftests | hash_of)
+	SELFTESTS=$CACHE/$name
+	cache_begin "$name" || return 0
+	unpack_source "$line" Makefile arch/x86/Makefile arch/x86/Makefile_32.cpu \
+		arch/x86/entry/syscalls arch/x86/include arch/x86/tools include/asm-generic include/uapi \
+		scripts usr/include tools/arch/x86/include tools/build tools/include tools/lib/rbtree.c tools/scripts \
+		tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
+		tools/testing/selftests/lib.mk tools/testing/selftests/kvm tools/testing/selftests/rseq
 	cache_commit "$name"
 }
