@@ -36,7 +36,7 @@ test: ## every test, short counts (.ci/run is this)
 test-long: ## the same suites with full counts
 	VMEXIT_LONG=1 $(MAKE) test
 
-test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (20 s, 90 s)
+test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (half a minute, 2 minutes)
 	scripts/deps build kernel lab
 	$(MAKE) -C guest-agent
 	scripts/test $(@:test-%=%)
