@@ -36,6 +36,11 @@ test: ## every test, short counts (.ci/run is this)
 test-long: ## the same suites with full counts
 	VMEXIT_LONG=1 $(MAKE) test
 
+test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (half a minute, 2 minutes)
+	scripts/deps build kernel lab
+	$(MAKE) -C guest-agent
+	scripts/test $(@:test-%=%)
+
 check: ## unit tests under AddressSanitizer, without KVM or root
 	scripts/deps build
 	$(MAKE) san-tests
@@ -67,4 +72,4 @@ clean: ## remove build/ (the cache stays)
 	rm -rf build
 
 .PHONY: help all demo test test-long check san-tests kvm-modules deps install clean \
-	lab-start lab-stop lab-status
+	lab-start lab-stop lab-status test-amd test-intel
