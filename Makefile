@@ -49,6 +49,16 @@ kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=$(uname -r) or
 	scripts/deps kernel
 	kernel/build-modules $(if $(RELEASE),--release $(RELEASE)) $(if $(LINE),--line $(LINE))
 
+dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
+	kernel/make-dkms-source
+
+kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE, LINE=6.12)
+	kernel/build-package --check --config "$(CONFIG)"
+	scripts/deps kernel package
+	mkdir -p build
+	cp $$(kernel/build-package --config "$(CONFIG)" $(if $(LINE),--line $(LINE))) build/
+	@ls build/linux-*.deb
+
 deps: ## install the Debian packages that everything needs
 	scripts/deps build kernel lab test
 
@@ -66,5 +76,5 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules deps install clean \
+.PHONY: help all demo test test-long check san-tests kvm-modules dkms-source kernel-deb deps install clean \
 	lab-start lab-stop lab-status
