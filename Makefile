@@ -34,6 +34,7 @@ test: ## every test, short counts (.ci/run is this)
 	scripts/test
 
 test-long: ## the same suites with full counts
+	scripts/deps package
 	VMEXIT_LONG=1 $(MAKE) test
 
 test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (half a minute, 2 minutes)
