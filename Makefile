@@ -54,8 +54,12 @@ kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=$(uname -r) or
 	scripts/deps kernel
 	kernel/build-modules $(if $(RELEASE),--release $(RELEASE)) $(if $(LINE),--line $(LINE))
 
+bench-kernel: ## instructions per VM exit: stock, the series, tracing (ARGS="--only counts")
+	scripts/deps kernel lab bench
+	tests/bench/kernel $(ARGS)
+
 deps: ## install the Debian packages that everything needs
-	scripts/deps build kernel lab test
+	scripts/deps build kernel lab test bench
 
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
@@ -71,5 +75,5 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules deps install clean \
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel deps install clean \
 	lab-start lab-stop lab-status test-amd test-intel
