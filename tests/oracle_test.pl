@@ -29,8 +29,10 @@ is($lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l'), "0\n", 'th
 $lab->lab('guest', 'start');
 is($?, 0, 'the guest starts');
 ok($lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ }), 'it boots and goes through its workloads');
-$lab->exec('virsh -q suspend guest');
+# The kernel's log has the clock that perf has.
+my $stopped = $lab->exec('echo oracle_test stops it >/dev/kmsg; virsh -q suspend guest && dmesg | grep "oracle_test stops it"');
 is($?, 0, 'its vCPUs stop');
+my ($stopped_s) = $stopped =~ /([\d.]+)\]/;
 $lab->exec('kill -INT $(cat /tmp/perf.pid); for i in $(seq 200); do kill -0 $(cat /tmp/perf.pid) 2>/dev/null || break; sleep 0.1; done');
 
 # ---- counts: exact ----
@@ -82,27 +84,37 @@ while ($report =~ /^\s*(\S+)\s+(\d+)\s+[\d.]+%\s+[\d.]+%\s+[\d.]+us\s+[\d.]+us\s
 }
 cmp_ok(scalar(keys %perf), '>=', 8, 'perf knows as many reasons') or diag($report);
 my %number = map { $name{$_} => $_ } keys %name;
-my %first = map { /^\s*(\d+)\s+([\d.]+):/ ? ($1 => $2) : () }
-	split /\n/, $lab->exec("perf script -i $record -F tid,time,event 2>/dev/null | awk '/kvm_entry/ && !(\$1 in t) { t[\$1] = 1; print }'");
-my ($boot, @others) = sort { $a <=> $b } values %first;
-is(scalar(@others), 1, 'both vCPUs entered the guest');
-# Until its first entry, a vCPU that waits to be started is idle, and perf does not see it.
-my $unstarted_ms = 0;
-$unstarted_ms += ($_ - $boot) * 1000 for @others;
+my $times = $lab->exec("perf script -i $record -F tid,time,event 2>/dev/null | awk '/kvm:kvm_(entry|exit)/ {
+	if (!(\$1 in first)) first[\$1] = \$2
+	last[\$1] = \$2 \" \" \$3
+} END { for (t in first) print first[t], last[t] }'");
+my @vcpus = sort { $a->[0] <=> $b->[0] } map { [/([\d.]+): ([\d.]+): (\S+)/] } split /\n/, $times;
+is(scalar(@vcpus), 2, 'both vCPUs entered the guest') or diag($times);
+# Until its first entry, a vCPU that waits to be started is idle, and perf does not
+# see it; nor the idle time after its last exit, until it was stopped.
+my ($unstarted_ms, $unfinished_ms) = (0, 0);
+for (@vcpus) {
+	my ($first, $last, $event) = @$_;
+	$unstarted_ms += ($first - $vcpus[0][0]) * 1000;
+	$unfinished_ms += ($stopped_s - $last) * 1000 if $event =~ /exit/ && $stopped_s > $last;
+}
 my %row;
 for my $name (keys %perf) {
 	my ($n, $ms) = @{ $perf{$name} };
 	my $reason = $number{$name} // $number{"EXIT_$name"} // next;
 	my $ours = $away{$reason} / $khz;
 	# To perf, a HLT lasts as long as the vCPU is idle.
-	$ours += $away{$idle} / $khz - $unstarted_ms if $name eq 'hlt';
+	$ours += $away{$idle} / $khz - $unstarted_ms - $unfinished_ms if $name eq 'hlt';
 	$row{$name} = { n => $n, perf => $ms, ours => $ours };
 }
 # KVM's clock starts at the exit; up to Linux 6.1, SVM's kvm_exit comes only after
 # interrupts were let in, and perf's own work comes in between. CPUIDs are short.
 my $offset = ($row{cpuid}{ours} - $row{cpuid}{perf}) / $row{cpuid}{n};
 my ($compared, $bad) = (0, 0);
-diag(sprintf('perf sees an exit %.0f us after KVM (CPUIDs); a vCPU waited %.0f ms to be started', $offset * 1000, $unstarted_ms));
+# In a short life, what both see differently at its ends weighs more.
+my $bound = $ENV{VMEXIT_LONG} ? 0.02 : 0.05;
+diag(sprintf('perf sees an exit %.0f us after KVM (CPUIDs); vCPUs waited %.0f ms to be started, and %.0f ms when stopped',
+	     $offset * 1000, $unstarted_ms, $unfinished_ms));
 diag(sprintf('%-14s %7s %11s %11s %7s %17s %11s', qw(reason exits KVM perf ratio without-offset per-exit)));
 for my $name (sort { $row{$b}{perf} <=> $row{$a}{perf} } keys %row) {
 	my ($n, $perf, $ours) = @{ $row{$name} }{qw(n perf ours)};
@@ -111,9 +123,9 @@ for my $name (sort { $row{$b}{perf} <=> $row{$a}{perf} } keys %row) {
 	# One preemption must not decide.
 	next unless $perf / $n > 1 && $n >= 100;
 	$compared++;
-	$bad++ if abs($ratio - 1) > 0.02;
+	$bad++ if abs($ratio - 1) > $bound;
 }
 cmp_ok($compared, '>=', 1, 'some reason takes more than 1 ms on average');
-is($bad, 0, 'and is within 2 % of perf kvm stat, but for that offset');
+is($bad, 0, sprintf('and is within %g %% of perf kvm stat, but for that offset', 100 * $bound));
 
 done_testing();
