@@ -34,9 +34,10 @@ test: ## every test, short counts (.ci/run is this)
 	scripts/test
 
 test-long: ## the same suites with full counts
+	scripts/deps package
 	VMEXIT_LONG=1 $(MAKE) test
 
-test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (20 s, 90 s)
+test-amd test-intel: ## KVM and a Linux guest on an emulated CPU (half a minute, 2 minutes)
 	scripts/deps build kernel lab
 	$(MAKE) -C guest-agent
 	scripts/test $(@:test-%=%)
@@ -58,6 +59,16 @@ bench-kernel: ## instructions per VM exit: stock, the series, tracing (ARGS="--o
 	scripts/deps kernel lab bench
 	tests/bench/kernel $(ARGS)
 
+dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
+	kernel/make-dkms-source
+
+kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE, LINE=6.12)
+	kernel/build-package --check --config "$(CONFIG)"
+	scripts/deps kernel package
+	mkdir -p build
+	cp $$(kernel/build-package --config "$(CONFIG)" $(if $(LINE),--line $(LINE))) build/
+	@ls build/linux-*.deb
+
 deps: ## install the Debian packages that everything needs
 	scripts/deps build kernel lab test bench
 
@@ -75,5 +86,5 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel deps install clean \
-	lab-start lab-stop lab-status test-amd test-intel
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel dkms-source \
+	kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel

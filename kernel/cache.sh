@@ -2,6 +2,9 @@
 # Sourced by the scripts that fill the cache. Set PROG before.
 # shellcheck shell=bash disable=SC2034
 
+# shellcheck source=tree.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tree.sh"
+
 CACHE=${VMEXIT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vmexit}
 CACHE_TMP=
 
@@ -81,10 +84,6 @@ kernel_releases() { # LINE
 					print f[2], f[1]
 			}
 		}' | sort -Vr | awk '{ print $2, $1 }'
-}
-
-line_of() { # RELEASE: the kernel line, its first two numbers
-	echo "$1" | sed 's/^\([0-9]*\.[0-9]*\).*/\1/'
 }
 
 # The version of a release's image, as installed; nothing if it is not.
@@ -210,7 +209,7 @@ fetch_source() { # SERIES LINE
 	local line=$2 paths name
 	paths=$(printf '%s\n' arch/x86/kvm virt/kvm scripts/checkpatch.pl \
 		scripts/const_structs.checkpatch scripts/spelling.txt
-		sed -n 's,^--- a/,,p' "$1"/*.patch | sed -e '/^arch\/x86\/kvm\//d' -e '/^virt\/kvm\//d' | sort -u)
+		touched_paths "$1")
 	name=source/${KVERSION}-$(echo "$paths" | hash_of)
 	SOURCE=$CACHE/$name
 	cache_begin "$name" || return 0
