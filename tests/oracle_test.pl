@@ -12,23 +12,31 @@ use Test::More;
 
 my $line = $ARGV[0] // '6.12';
 chomp(my $release = qx($FindBin::Bin/../kernel/build-modules --line $line --what release));
-my $lab = Lab->new('oracle-test', '--release', $release, '--no-guest', '--daemon', 'none', '--agent', 'none', '--vcpus', 2,
-		   '--seconds', $ENV{VMEXIT_LONG} ? 8 : 2, '--rounds', 1);
-ok($lab->{started}, 'the host is up') or do { diag($lab->lab('log')); done_testing(); exit 1 };
-
 my $trigger = '/sys/kernel/tracing/events/kvm/kvm_exit/trigger';
 my $record = '/tmp/perf.data';
-$lab->exec("echo hist:keys=exit_reason:size=4096 >$trigger");
-is($?, 0, 'tracefs counts kvm_exit by reason');
-# Without its buffers, perf would lose events while the guest boots.
-$lab->exec("cd /tmp; setsid perf kvm --host stat record -e kvm:kvm_vcpu_wakeup -a -m 16M -o $record >/tmp/perf.log 2>&1 </dev/null & echo \$! >/tmp/perf.pid; " .
-	   "for i in \$(seq 300); do [ -s $record ] && break; sleep 0.1; done; sleep 2; [ -s $record ]");
-is($?, 0, 'perf kvm stat records') or diag($lab->exec('cat /tmp/perf.log'));
-is($lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l'), "0\n", 'there is no VM yet');
 
-$lab->lab('guest', 'start');
-is($?, 0, 'the guest starts');
-ok($lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ }), 'it boots and goes through its workloads');
+# A host that watches its first guest go through its workloads; nothing if something failed.
+# Its two CPUs run the two vCPUs at the same time.
+sub watched_guest {
+	my $lab = Lab->new('oracle-test', '--release', $release, '--no-guest', '--daemon', 'none', '--agent', 'none', '--smp', 2, '--vcpus', 2,
+			   '--seconds', $ENV{VMEXIT_LONG} ? 8 : 2, '--rounds', 1);
+	$lab->{started} or diag($lab->lab('log')), return;
+	$lab->exec("echo hist:keys=exit_reason:size=4096 >$trigger");
+	$? and diag('tracefs does not count kvm_exit by reason'), return;
+	# Without its buffers, perf would lose events while the guest boots.
+	$lab->exec("cd /tmp; setsid perf kvm --host stat record -e kvm:kvm_vcpu_wakeup -a -m 16M -o $record >/tmp/perf.log 2>&1 </dev/null & echo \$! >/tmp/perf.pid; " .
+		   "for i in \$(seq 300); do [ -s $record ] && break; sleep 0.1; done; sleep 2; [ -s $record ]");
+	$? and diag($lab->exec('cat /tmp/perf.log')), return;
+	$lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l') eq "0\n" or diag('there is a VM already'), return;
+	$lab->lab('guest', 'start');
+	$? and diag('the guest does not start'), return;
+	$lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ }) or diag($lab->log_of('guest')), return;
+	return $lab;
+}
+
+# Two emulated CPUs hang now and then (scripts/lab/README.md), so there is a second try.
+my $lab = watched_guest() // watched_guest();
+ok($lab, 'while tracefs counts and perf records, a guest boots and goes through its workloads') or do { done_testing(); exit 1 };
 $lab->exec('virsh -q suspend guest');
 is($?, 0, 'its vCPUs stop');
 $lab->exec('kill -INT $(cat /tmp/perf.pid); for i in $(seq 200); do kill -0 $(cat /tmp/perf.pid) 2>/dev/null || break; sleep 0.1; done');
