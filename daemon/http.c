@@ -11,6 +11,7 @@
 
 #include "daemon/api.h"
 #include "daemon/csv.h"
+#include "daemon/cursor.h"
 #include "daemon/hostnames.h"
 #include "daemon/listen.h"
 #include "daemon/live.h"
