@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/cursor.h"
 #include "daemon/jsonout.h"
 #include "web/assets.h"
 
@@ -237,7 +238,7 @@ static void get_csv(struct context *c)
 
 	if (!known_params(c, "boot from to source") || !parse_filter(c, false, &filter, &boot))
 		return;
-	r = query_cursor(c->query, &filter, &c->answer->cursor);
+	r = cursor_new(c->query, &filter, &c->answer->cursor);
 	if (r < 0) {
 		fail_reading(c, r);
 		return;

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "daemon/api.h"
 #include "daemon/csv.h"
+#include "daemon/cursor.h"
+#include "daemon/hostnames.h"
 #include "daemon/listen.h"
 #include "daemon/live.h"
 #include "guest-agent/shared/log.h"
@@ -22,7 +23,6 @@
 #define CONNECTION_MEMORY 32768
 #define DRAWING_MAX 2			/* graphs at a time */
 #define BODY_MAX 65536			/* of a request; read and thrown away */
-#define HOSTS_MAX 32
 
 #define CONTENT_POLICY \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
@@ -39,9 +39,7 @@ struct listener {
 
 struct http {
 	struct http_settings settings;
-	char *hosts[HOSTS_MAX];
-	size_t hosts_count;
-	char *hosts_text;
+	struct hostnames hostnames;	/* answered over TCP */
 	struct live *live;
 	struct listener tcp, local;
 
@@ -318,22 +316,6 @@ static enum MHD_Result send_graph(struct request *request)
 
 /* ---- requests ---- */
 
-/*
- * A page on another site can point a name of its own at 127.0.0.1 (DNS
- * rebinding); its requests carry that name.
- */
-static bool host_is_ours(struct request *request)
-{
-	const char *host = request_header(request, "Host");
-	struct http *http = request->http;
-
-	for (size_t i = 0; host && i < http->hosts_count; i++) {
-		if (strcasecmp(host, http->hosts[i]) == 0)
-			return true;
-	}
-	return false;
-}
-
 static enum MHD_Result add_param(void *cls, enum MHD_ValueKind kind, const char *key,
 				 const char *value)
 {
@@ -371,7 +353,8 @@ static enum MHD_Result answer(struct request *request, const char *method, const
 	struct params params = { .count = 0 };
 	struct store_stats stats;
 
-	if (request->listener->tcp && !host_is_ours(request))
+	if (request->listener->tcp &&
+	    !hostnames_has(&request->http->hostnames, request_header(request, "Host")))
 		return fail(request, 403,
 			    "this name is not in allowed_hosts of vmexitd.conf; "
 			    "use the address that vmexitd listens on");
@@ -442,37 +425,6 @@ static void on_log(void *cls, const char *fmt, va_list ap)
 
 /* ---- listening ---- */
 
-/* Admit the Host header @name, or @name:@port if there is one. */
-static int add_host(struct http *http, const char *name, const char *port)
-{
-	char **host = &http->hosts[http->hosts_count];
-
-	if (http->hosts_count == HOSTS_MAX) {
-		log_error("allowed_hosts: more than %d", HOSTS_MAX - 3);
-		return -EINVAL;
-	}
-	if (asprintf(host, "%s%s%s", name, port ? ":" : "", port ? port : "") < 0) {
-		*host = NULL;
-		return -ENOMEM;
-	}
-	http->hosts_count++;
-	return 0;
-}
-
-static int add_allowed_hosts(struct http *http, const char *list)
-{
-	char *save = NULL;
-	int r = 0;
-
-	http->hosts_text = strdup(list);
-	if (!http->hosts_text)
-		return -ENOMEM;
-	for (char *host = strtok_r(http->hosts_text, ", ", &save); host && r == 0;
-	     host = strtok_r(NULL, ", ", &save))
-		r = add_host(http, host, NULL);
-	return r;
-}
-
 static int open_tcp(struct http *http)
 {
 	const char *text = http->settings.listen;
@@ -485,10 +437,10 @@ static int open_tcp(struct http *http)
 	if (fd < 0)
 		return fd;
 	http->tcp.fd = fd;
-	r = add_host(http, text, NULL);
+	r = hostnames_add(&http->hostnames, text, NULL);
 	if (r == 0)
-		r = add_host(http, "localhost", port);
-	return r < 0 ? r : add_allowed_hosts(http, http->settings.allowed_hosts);
+		r = hostnames_add(&http->hostnames, "localhost", port);
+	return r < 0 ? r : hostnames_add_list(&http->hostnames, http->settings.allowed_hosts);
 }
 
 static int open_local(struct http *http)
@@ -583,9 +535,7 @@ void http_free(struct http *http)
 	stop(&http->tcp);
 	stop(&http->local);
 	live_free(http->live);
-	for (size_t i = 0; i < http->hosts_count; i++)
-		free(http->hosts[i]);
-	free(http->hosts_text);
+	hostnames_done(&http->hostnames);
 	pthread_cond_destroy(&http->drawn);
 	pthread_mutex_destroy(&http->lock);
 	free(http);

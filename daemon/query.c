@@ -8,9 +8,7 @@
 #include <string.h>
 
 #include "daemon/db.h"
-
-/* Rows per statement of a long answer. */
-#define CHUNK 512
+#include "daemon/querypart.h"
 
 enum {
 	STMT_VMS,
@@ -290,20 +288,16 @@ static int one_row(struct query *q, int which, struct row *ret_row)
 	return 0;
 }
 
-static int row_before(struct query *q, int64_t boot_id, enum sample_source source, int64_t t_ns,
-		      struct row *ret_row)
+int query_part_before(struct query *query, const struct boot *boot, enum sample_source source,
+		      int64_t t_ns, struct row *ret_row)
 {
-	int r = BIND(q, STMT_BEFORE, boot_id, source, t_ns);
+	int r = BIND(query, STMT_BEFORE, boot->id, source, t_ns);
 
-	return r < 0 ? r : one_row(q, STMT_BEFORE, ret_row);
+	return r < 0 ? r : one_row(query, STMT_BEFORE, ret_row);
 }
 
-/*
- * What @boot's counter showed when it began: zero where the VM's creation was
- * seen, else the first sample's, as nothing is known of what was before it.
- */
-static int boot_base(struct query *q, const struct boot *boot, enum sample_source source,
-		     uint64_t *ret_base)
+int query_part_base(struct query *query, const struct boot *boot, enum sample_source source,
+		    uint64_t *ret_base)
 {
 	struct row first;
 	int r;
@@ -311,26 +305,63 @@ static int boot_base(struct query *q, const struct boot *boot, enum sample_sourc
 	*ret_base = 0;
 	if (boot->cause == BOOT_CREATED)
 		return 0;
-	r = BIND(q, STMT_FIRST, boot->id, source);
+	r = BIND(query, STMT_FIRST, boot->id, source);
 	if (r == 0)
-		r = one_row(q, STMT_FIRST, &first);
+		r = one_row(query, STMT_FIRST, &first);
 	if (r == 0)
 		*ret_base = first.sample.exits;
 	return r == -ENOENT ? 0 : r;
+}
+
+int query_part_rows(struct query *query, const struct boot *boot, enum sample_source source,
+		    int64_t after_ns, int64_t to_ns, struct row *ret_rows, size_t max,
+		    size_t *ret_count)
+{
+	int r = BIND(query, STMT_AFTER, boot->id, source, after_ns, to_ns, max);
+	size_t count = 0;
+
+	while (r == 0 && (r = step(query, STMT_AFTER)) > 0) {
+		int64_t boot_id;
+
+		get_row(query->stmt[STMT_AFTER], &ret_rows[count++], &boot_id);
+		r = 0;
+	}
+	if (r == 0)
+		*ret_count = count;
+	return r;
+}
+
+int query_part_span(struct query *query, const struct boot *boot, enum sample_source source,
+		    int64_t from_ns, int64_t to_ns, struct query_span *ret_span)
+{
+	sqlite3_stmt *stmt = query->stmt[STMT_SPAN];
+	int r = BIND(query, STMT_SPAN, boot->id, source, from_ns, to_ns);
+
+	if (r == 0)
+		r = step(query, STMT_SPAN);
+	if (r < 0)
+		return r;
+	*ret_span = (struct query_span){
+		.samples = sqlite3_column_int64(stmt, 0),
+		.from_ns = sqlite3_column_int64(stmt, 1),
+		.to_ns = sqlite3_column_int64(stmt, 2),
+	};
+	(void)sqlite3_reset(stmt);
+	return 0;
 }
 
 static int complete_pair(struct query *q, const struct boot *boot, struct row_pair *pair)
 {
 	struct row before;
 	uint64_t base;
-	int r = row_before(q, boot->id, pair->row.source, pair->row.sample.t_wall_ns, &before);
+	int r = query_part_before(q, boot, pair->row.source, pair->row.sample.t_wall_ns, &before);
 
 	if (r < 0 && r != -ENOENT)
 		return r;
 	pair->has_before = r == 0;
 	if (pair->has_before)
 		pair->before = before.sample;
-	r = boot_base(q, boot, pair->row.source, &base);
+	r = query_part_base(q, boot, pair->row.source, &base);
 	pair->row.boot = boot;
 	pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS ? pair->row.sample.exits - base : 0;
 	return r;
@@ -340,7 +371,7 @@ int query_latest(struct query *query, const struct boot *boot, enum sample_sourc
 		 struct row_pair *ret_pair)
 {
 	struct row_pair pair;
-	int r = row_before(query, boot->id, source, INT64_MAX, &pair.row);
+	int r = query_part_before(query, boot, source, INT64_MAX, &pair.row);
 
 	if (r == 0)
 		r = complete_pair(query, boot, &pair);
@@ -352,18 +383,12 @@ int query_latest(struct query *query, const struct boot *boot, enum sample_sourc
 int query_span(struct query *query, const struct boot *boot, enum sample_source source,
 	       struct query_span *ret_span)
 {
-	struct query_span span = { 0 };
+	struct query_span span;
 	struct row_pair pair;
-	int r = BIND(query, STMT_SPAN, boot->id, source, 0, INT64_MAX);
+	int r = query_part_span(query, boot, source, 0, INT64_MAX, &span);
 
-	if (r == 0)
-		r = step(query, STMT_SPAN);
 	if (r < 0)
 		return r;
-	span.samples = sqlite3_column_int64(query->stmt[STMT_SPAN], 0);
-	span.from_ns = sqlite3_column_int64(query->stmt[STMT_SPAN], 1);
-	span.to_ns = sqlite3_column_int64(query->stmt[STMT_SPAN], 2);
-	(void)sqlite3_reset(query->stmt[STMT_SPAN]);
 	if (span.samples == 0)
 		return -ENOENT;
 	r = query_latest(query, boot, source, &pair);
@@ -426,212 +451,5 @@ int query_last_id(struct query *query, int64_t *ret_id)
 		return r < 0 ? r : -EIO;
 	*ret_id = sqlite3_column_int64(query->stmt[STMT_LAST_ID], 0);
 	(void)sqlite3_reset(query->stmt[STMT_LAST_ID]);
-	return 0;
-}
-
-struct cursor {
-	struct query *query;
-	struct query_filter filter;
-	struct boot *boots;		/* oldest first */
-	size_t boots_count;
-	size_t boot;			/* index of the current one */
-	enum sample_source source;	/* the current one */
-	bool begun;			/* the current boot and source are under way */
-	int64_t after_ns;
-	uint64_t base;
-	struct row rows[CHUNK];
-	size_t rows_count, next_row;
-	struct row_pair pair;
-};
-
-struct collected_boots {
-	const struct query_filter *filter;
-	struct boot *boots;
-	size_t count, room;
-};
-
-static int collect_boot(void *ctx, const struct boot *boot)
-{
-	struct collected_boots *c = ctx;
-	const struct query_filter *filter = c->filter;
-
-	/* A boot that was found may hold samples from before; so only its end tells. */
-	if ((filter->boot && boot->number != filter->boot) ||
-	    (boot->closed_ns && boot->closed_ns < filter->from_ns))
-		return 0;
-	if (c->count == c->room) {
-		size_t room = c->room ? 2 * c->room : 16;
-		struct boot *boots = realloc(c->boots, room * sizeof(*boots));
-
-		if (!boots)
-			return -ENOMEM;
-		c->boots = boots;
-		c->room = room;
-	}
-	c->boots[c->count++] = *boot;
-	return 0;
-}
-
-int query_cursor(struct query *query, const struct query_filter *filter,
-		 struct cursor **ret_cursor)
-{
-	struct collected_boots found = { .filter = filter };
-	struct cursor *cursor;
-	int r = query_boots(query, filter->vm_id, collect_boot, &found);
-
-	cursor = r == 0 ? calloc(1, sizeof(*cursor)) : NULL;
-	if (!cursor) {
-		free(found.boots);
-		return r < 0 ? r : -ENOMEM;
-	}
-	for (size_t i = 0; i < found.count / 2; i++) {
-		struct boot boot = found.boots[i];
-
-		found.boots[i] = found.boots[found.count - 1 - i];
-		found.boots[found.count - 1 - i] = boot;
-	}
-	cursor->query = query;
-	cursor->filter = *filter;
-	if (cursor->filter.sources == 0)
-		cursor->filter.sources = (1 << SOURCES) - 1;
-	if (cursor->filter.to_ns == 0)
-		cursor->filter.to_ns = INT64_MAX;
-	cursor->boots = found.boots;
-	cursor->boots_count = found.count;
-	*ret_cursor = cursor;
-	return 0;
-}
-
-void cursor_free(struct cursor *cursor)
-{
-	if (!cursor)
-		return;
-	free(cursor->boots);
-	free(cursor);
-}
-
-/* Where the current boot and source begin under the filter. */
-static int begin_part(struct cursor *c)
-{
-	const struct boot *boot = &c->boots[c->boot];
-	struct row before;
-	int r = -ENOENT;
-
-	c->begun = true;
-	c->after_ns = c->filter.from_ns ? c->filter.from_ns - 1 : INT64_MIN;
-	c->rows_count = c->next_row = 0;
-	if (c->filter.from_ns)
-		r = row_before(c->query, boot->id, c->source, c->filter.from_ns, &before);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	c->pair.has_before = r == 0;
-	if (c->pair.has_before)
-		c->pair.before = before.sample;
-	return boot_base(c->query, boot, c->source, &c->base);
-}
-
-static int read_chunk(struct cursor *c)
-{
-	struct query *q = c->query;
-	int r = BIND(q, STMT_AFTER, c->boots[c->boot].id, c->source, c->after_ns, c->filter.to_ns,
-		     CHUNK);
-
-	c->rows_count = c->next_row = 0;
-	while (r == 0 && (r = step(q, STMT_AFTER)) > 0) {
-		int64_t boot_id;
-
-		get_row(q->stmt[STMT_AFTER], &c->rows[c->rows_count++], &boot_id);
-		r = 0;
-	}
-	if (c->rows_count > 0)
-		c->after_ns = c->rows[c->rows_count - 1].sample.t_wall_ns;
-	return r;
-}
-
-static void next_part(struct cursor *c)
-{
-	c->begun = false;
-	if (++c->source == SOURCES) {
-		c->source = 0;
-		c->boot++;
-	}
-}
-
-int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair)
-{
-	struct cursor *c = cursor;
-	struct row_pair *pair = &c->pair;
-
-	while (c->boot < c->boots_count) {
-		int r = 0;
-
-		if (!(c->filter.sources & 1 << c->source)) {
-			next_part(c);
-			continue;
-		}
-		if (!c->begun) {
-			r = begin_part(c);
-		} else if (c->next_row > 0) {
-			pair->has_before = true;
-			pair->before = pair->row.sample;
-		}
-		if (r == 0 && c->next_row == c->rows_count)
-			r = read_chunk(c);
-		if (r < 0)
-			return r;
-		if (c->next_row == c->rows_count) {
-			next_part(c);
-			continue;
-		}
-		pair->row = c->rows[c->next_row++];
-		pair->row.boot = &c->boots[c->boot];
-		pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS
-				      ? pair->row.sample.exits - c->base
-				      : 0;
-		*ret_pair = pair;
-		return 1;
-	}
-	return 0;
-}
-
-int query_extent(struct query *query, const struct query_filter *filter,
-		 struct query_extent *ret_extent)
-{
-	struct query_extent extent = { 0 };
-	struct cursor *c;
-	int r = query_cursor(query, filter, &c);
-
-	if (r < 0)
-		return r;
-	for (; c->boot < c->boots_count && r >= 0; next_part(c)) {
-		sqlite3_stmt *stmt = query->stmt[STMT_SPAN];
-		uint64_t samples;
-
-		if (!(c->filter.sources & 1 << c->source))
-			continue;
-		r = BIND(query, STMT_SPAN, c->boots[c->boot].id, c->source, c->filter.from_ns,
-			 c->filter.to_ns);
-		if (r == 0)
-			r = step(query, STMT_SPAN);
-		if (r <= 0)
-			break;
-		samples = sqlite3_column_int64(stmt, 0);
-		if (samples > extent.most_samples)
-			extent.most_samples = samples;
-		if (samples > 0) {
-			int64_t from_ns = sqlite3_column_int64(stmt, 1);
-			int64_t to_ns = sqlite3_column_int64(stmt, 2);
-
-			if (extent.to_ns == 0 || from_ns < extent.from_ns)
-				extent.from_ns = from_ns;
-			if (to_ns > extent.to_ns)
-				extent.to_ns = to_ns;
-		}
-		(void)sqlite3_reset(stmt);
-	}
-	cursor_free(c);
-	if (r < 0)
-		return r;
-	*ret_extent = extent;
 	return 0;
 }

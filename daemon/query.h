@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reading the database: everything that leaves the daemon comes from here, as
- * rows with units. Long answers are read in short statements, so that no reader
- * holds back a checkpoint. Logging (database errors only).
+ * rows with units; cursor.h walks what is long. Logging (database errors only).
  */
 #ifndef DAEMON_QUERY_H
 #define DAEMON_QUERY_H
@@ -84,21 +83,5 @@ struct query_filter {
 	unsigned int sources;		/* 1 << enum sample_source; 0: all */
 	int64_t from_ns, to_ns;		/* inclusive; to_ns 0: no end */
 };
-
-/* How much there is under a filter; zeros when there is nothing. Returns 0 or -errno. */
-struct query_extent {
-	uint64_t most_samples;		/* of one boot and source */
-	int64_t from_ns, to_ns;
-};
-int query_extent(struct query *query, const struct query_filter *filter,
-		 struct query_extent *ret_extent);
-
-/* Walks samples by boot, source and time. */
-struct cursor;
-int query_cursor(struct query *query, const struct query_filter *filter,
-		 struct cursor **ret_cursor);
-/* 1 with the next row (valid until the next call), 0 at the end, or -errno. */
-int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair);
-void cursor_free(struct cursor *cursor);
 
 #endif

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/cursor.h"
+
 /* A curve being read: its finished points and the one still growing. */
 struct builder {
 	struct series *series;
@@ -126,8 +128,8 @@ static int finish(struct builder *b, struct series ***tail)
 static int point_width(struct query *query, const struct query_filter *filter, unsigned int points,
 		       double *ret_width_s)
 {
-	struct query_extent extent;
-	int r = query_extent(query, filter, &extent);
+	struct cursor_extent extent;
+	int r = cursor_extent(query, filter, &extent);
 
 	if (r < 0)
 		return r;
@@ -157,7 +159,7 @@ int series_read(struct query *query, const struct query_filter *filter, const in
 		return -EINVAL;
 	r = point_width(query, filter, points, &width_s);
 	if (r == 0)
-		r = query_cursor(query, filter, &cursor);
+		r = cursor_new(query, filter, &cursor);
 	while (r == 0 && (r = cursor_next(cursor, &pair)) > 0) {
 		const struct row *row = &pair->row;
 		bool other = row->boot->id != boot_id || row->source != source;

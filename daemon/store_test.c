@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/csv.h"
+#include "daemon/cursor.h"
 #include "daemon/series.h"
 #include "daemon/store.c"
 #include "guest-agent/shared/log.h"
@@ -170,7 +171,7 @@ static uint64_t count_rows(struct query *query, const struct query_filter *filte
 	struct cursor *cursor;
 	uint64_t n = 0;
 
-	if (query_cursor(query, filter, &cursor) < 0)
+	if (cursor_new(query, filter, &cursor) < 0)
 		return 0;
 	while (cursor_next(cursor, &pair) > 0) {
 		n++;
