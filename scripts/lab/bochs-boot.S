@@ -5,7 +5,6 @@
  * unpacked, and no firmware call is made for a hundred megabytes.
  */
 #define BOOT_PARAMS	0x90000
-#define KERNEL		0x1000000
 #define PAGE_TABLES	0x1000
 
 	.globl _start
@@ -92,7 +91,10 @@ next_sector:
 	jnz	next_command
 	jmp	next_chunk
 
-loaded:					/* EAX is 0: map the first GiB as it is */
+loaded:
+	pushl	$0x10			/* for the far return */
+	pushl	%edi
+	/* EAX is 0: map the first GiB as it is */
 	movl	$PAGE_TABLES, %edi
 	movl	%edi, %cr3
 	movl	$(3 * 4096 / 4), %ecx
@@ -117,7 +119,7 @@ loaded:					/* EAX is 0: map the first GiB as it is */
 	orl	$0x80000000, %eax
 	movl	%eax, %cr0
 	movl	$BOOT_PARAMS, %esi
-	ljmp	$0x10, $KERNEL
+	lret
 
 	.balign	8
 gdt:
@@ -129,7 +131,7 @@ gdt_pointer:
 	.word	. - gdt - 1
 	.long	gdt
 
-	/* 12 bytes each: address, first sector, sectors; sectors 0 ends it. */
+	/* 12 bytes each: address, first sector, sectors; sectors 0: enter there. */
 	.org	0x17e
 table:
 	.org	0x1fe
