@@ -14,10 +14,8 @@ int hostnames_add(struct hostnames *hostnames, const char *name, const char *por
 {
 	char *copy;
 
-	if (hostnames->count == HOSTNAMES_MAX) {
-		log_error("allowed_hosts: more than %d", HOSTNAMES_MAX - 3);
+	if (hostnames->count == HOSTNAMES_MAX)
 		return -EINVAL;
-	}
 	if (asprintf(&copy, "%s%s%s", name, port ? ":" : "", port ? port : "") < 0)
 		return -ENOMEM;
 	hostnames->name[hostnames->count++] = copy;
@@ -27,6 +25,7 @@ int hostnames_add(struct hostnames *hostnames, const char *name, const char *por
 int hostnames_add_list(struct hostnames *hostnames, const char *list)
 {
 	_cleanup_free_ char *text = strdup(list);
+	const size_t room = HOSTNAMES_MAX - hostnames->count;
 	char *save = NULL;
 	int r = 0;
 
@@ -35,6 +34,8 @@ int hostnames_add_list(struct hostnames *hostnames, const char *list)
 	for (char *name = strtok_r(text, ", ", &save); name && r == 0;
 	     name = strtok_r(NULL, ", ", &save))
 		r = hostnames_add(hostnames, name, NULL);
+	if (r == -EINVAL)
+		log_error("allowed_hosts: more than %zu names: leave some out", room);
 	return r;
 }
 

@@ -20,11 +20,11 @@ struct hostnames {
 
 /*
  * Admit @name, or "@name:@port" if @port is not NULL; both are copied. Returns 0,
- * -ENOMEM, or -EINVAL after saying that there are too many.
+ * -ENOMEM, or -EINVAL if there are too many.
  */
 int hostnames_add(struct hostnames *hostnames, const char *name, const char *port);
 
-/* Admit each name in @list, which commas and spaces separate. As hostnames_add(). */
+/* Admit each name in @list, which commas and spaces separate. As hostnames_add(), but says what is too many. */
 int hostnames_add_list(struct hostnames *hostnames, const char *list);
 
 /* True if exactly this value is admitted, in whatever case; NULL (no header) never is. */
