@@ -15,27 +15,35 @@ chomp(my $release = qx($FindBin::Bin/../kernel/build-modules --line $line --what
 my $trigger = '/sys/kernel/tracing/events/kvm/kvm_exit/trigger';
 my $record = '/tmp/perf.data';
 
-# A host that watches its first guest go through its workloads; nothing if something failed.
-# Its two CPUs run the two vCPUs at the same time.
-sub watched_guest {
-	my $lab = Lab->new('oracle-test', '--release', $release, '--no-guest', '--daemon', 'none', '--agent', 'none', '--smp', 2, '--vcpus', 2,
-			   '--seconds', $ENV{VMEXIT_LONG} ? 8 : 2, '--rounds', 1);
-	$lab->{started} or diag($lab->lab('log')), return;
+# Let the host watch its first guest go through its workloads. Returns what went wrong, or ''.
+sub trouble_with {
+	my $lab = shift;
+	return $lab->lab('log') unless $lab->{started};
 	$lab->exec("echo hist:keys=exit_reason:size=4096 >$trigger");
-	$? and diag('tracefs does not count kvm_exit by reason'), return;
+	return 'tracefs does not count kvm_exit by reason' if $?;
 	# Without its buffers, perf would lose events while the guest boots.
 	$lab->exec("cd /tmp; setsid perf kvm --host stat record -e kvm:kvm_vcpu_wakeup -a -m 16M -o $record >/tmp/perf.log 2>&1 </dev/null & echo \$! >/tmp/perf.pid; " .
 		   "for i in \$(seq 300); do [ -s $record ] && break; sleep 0.1; done; sleep 2; [ -s $record ]");
-	$? and diag($lab->exec('cat /tmp/perf.log')), return;
-	$lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l') eq "0\n" or diag('there is a VM already'), return;
+	return $lab->exec('cat /tmp/perf.log') || 'perf does not start' if $?;
+	return 'there is a VM already' if $lab->exec('ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l') ne "0\n";
 	$lab->lab('guest', 'start');
-	$? and diag('the guest does not start'), return;
-	$lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ }) or diag($lab->log_of('guest')), return;
-	return $lab;
+	return 'the guest does not start' if $?;
+	return '' if $lab->wait_for(150, sub { $lab->log_of('guest') =~ /round 1 done/ });
+	return 'the guest does not end its workloads: ' . $lab->log_of('guest');
 }
 
-# Two emulated CPUs hang now and then (scripts/lab/README.md), so there is a second try.
-my $lab = watched_guest() // watched_guest();
+# Two CPUs run the two vCPUs at the same time. Emulated ones hang now and then
+# (scripts/lab/README.md), so there is a second try, unless the series is to blame.
+my $lab;
+for (1, 2) {
+	$lab = Lab->new('oracle-test', '--release', $release, '--no-guest', '--daemon', 'none', '--agent', 'none', '--smp', 2, '--vcpus', 2,
+			'--seconds', $ENV{VMEXIT_LONG} ? 8 : 2, '--rounds', 1);
+	my $trouble = trouble_with($lab) or last;
+	diag($trouble);
+	my $series = $lab->log_of('host') =~ /RIP: .*exit_telemetry/;
+	$lab = undef;
+	last if $series;
+}
 ok($lab, 'while tracefs counts and perf records, a guest boots and goes through its workloads') or do { done_testing(); exit 1 };
 $lab->exec('virsh -q suspend guest');
 is($?, 0, 'its vCPUs stop');
