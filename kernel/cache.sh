@@ -18,6 +18,15 @@ refuse() {
 	die "$*; nothing was built, the distribution's modules stay active"
 }
 
+require_series() { # SERIES LINE
+	[ -n "$(find "$1" -name '*.patch' 2>/dev/null)" ] ||
+		refuse "there is no series for Linux $2: choose one of $(cd "$(dirname "${BASH_SOURCE[0]}")/series" && echo *)"
+}
+
+refuse_patch() { # after apply_series
+	refuse "$BAD_PATCH does not apply to Linux $KVERSION: the series needs an update"
+}
+
 # What takes longer than two seconds is announced by this.
 progress() {
 	echo "$PROG: $*" >&2
@@ -86,14 +95,6 @@ kernel_releases() { # LINE
 		}' | sort -Vr | awk '{ print $2, $1 }'
 }
 
-# The version of a release's image, as installed; nothing if it is not.
-installed_version() { # RELEASE
-	local p
-	for p in "linux-image-$1" "linux-image-$1-unsigned"; do
-		dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$p" 2>/dev/null || :
-	done | sed -n 's/^.i. *//p'
-}
-
 # Why there is nothing for a release that is not among those that agree.
 refuse_release() { # LINE RELEASE FILE [INSTALLED-VERSION]
 	local version=${4:-} others
@@ -125,7 +126,7 @@ kernel_resolve() { # LINE [RELEASE]
 	fi
 	if [ -n "${2:-}" ]; then
 		# An installed image decides the version: another one's source may differ.
-		version=$(installed_version "$2")
+		version=$(image_version "$2")
 		read -r KREL KVERSION < <(awk -v r="$2" -v v="$version" \
 			'$1 == r && (v == "" || $2 == v) { print; exit }' "$answer") ||
 			refuse_release "$1" "$2" "$answer" "$version"
