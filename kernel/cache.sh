@@ -190,18 +190,28 @@ fetch_headers() {
 	cache_commit "$name"
 }
 
-# unpack_source LINE PATH...: unpacks these parts of the kernel source, which must
-# all exist, into $CACHE_TMP.
-unpack_source() {
-	local line=$1 p
-	shift
-	progress "fetching linux-source-$line $KVERSION (about 150 MB)"
-	fetch_deb "linux-source-$line" "$KVERSION"
-	progress "unpacking a part of it"
-	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
-		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
-			-T <(for p; do echo "linux-source-$line/$p"; done)
-	rm "$DEB"
+# Ensure that the package of the kernel source is there: it stays, because several
+# entries are made of it, each of which calls this before its own cache_begin.
+fetch_source_deb() { # LINE
+	local name=deb/linux-source-$1_$KVERSION
+	SOURCE_DEB=$CACHE/$name/linux-source.deb
+	cache_begin "$name" || return 0
+	progress "fetching linux-source-$1 $KVERSION (about 150 MB)"
+	fetch_deb "linux-source-$1" "$KVERSION"
+	mv "$DEB" "$CACHE_TMP/linux-source.deb"
+	cache_commit "$name"
+	find "$CACHE/deb" -mindepth 1 -maxdepth 1 -name "linux-source-$1_*" ! -path "$CACHE/$name" -exec rm -rf {} +
+}
+
+# After fetch_source_deb: unpack all of it, or these parts, which must exist.
+unpack_source() { # LINE DIRECTORY [PATH...]
+	local top=linux-source-$1 directory=$2 parts
+	shift 2
+	parts=("${@/#/$top/}")
+	[ $# -gt 0 ] || parts=("$top")
+	progress "unpacking $([ $# -eq 0 ] || echo "a part of ")$top $KVERSION"
+	dpkg-deb --fsys-tarfile "$SOURCE_DEB" | tar -xO "./usr/src/$top.tar.xz" | xz -dc -T0 |
+		tar -x -C "$directory" --strip-components=1 --no-wildcards "${parts[@]}"
 }
 
 # Ensure that those parts of the kernel source that the series in directory $1
@@ -213,9 +223,11 @@ fetch_source() { # SERIES LINE
 		touched_paths "$1")
 	name=source/${KVERSION}-$(echo "$paths" | hash_of)
 	SOURCE=$CACHE/$name
+	[ ! -e "$SOURCE" ] || return 0
+	fetch_source_deb "$line"
 	cache_begin "$name" || return 0
 	# shellcheck disable=SC2086
-	unpack_source "$line" $paths
+	unpack_source "$line" "$CACHE_TMP" $paths
 	cache_commit "$name"
 }
 
@@ -225,8 +237,10 @@ fetch_selftests() { # LINE
 	local line=$1 name
 	name=selftests-source/${KVERSION}-$(declare -f fetch_selftests | hash_of)
 	SELFTESTS=$CACHE/$name
+	[ ! -e "$SELFTESTS" ] || return 0
+	fetch_source_deb "$line"
 	cache_begin "$name" || return 0
-	unpack_source "$line" Makefile arch/x86/Makefile arch/x86/Makefile_32.cpu \
+	unpack_source "$line" "$CACHE_TMP" Makefile arch/x86/Makefile arch/x86/Makefile_32.cpu \
 		arch/x86/entry/syscalls arch/x86/include arch/x86/tools include/asm-generic include/uapi \
 		scripts usr/include tools/arch/x86/include tools/build tools/include tools/lib/rbtree.c tools/scripts \
 		tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
