@@ -61,8 +61,17 @@ cache_begin() {
 	chmod 755 "$CACHE_TMP"
 }
 
+# After cache_begin: set LOG to where a build says what it does. That of a build that
+# succeeds goes with cache_commit, the others a week later.
+cache_log() { # NAME
+	LOG=$CACHE/$1.log
+	find "$(dirname "$LOG")" -maxdepth 1 -name '*.log' -mtime +7 -delete
+	: >"$LOG"
+}
+
 cache_commit() { # NAME
 	mv -T "$CACHE_TMP" "$CACHE/$1"
+	rm -f "$CACHE/$1.log"
 	CACHE_TMP=
 	exec {CACHE_LOCK}>&-
 }
