@@ -66,7 +66,8 @@ kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE,
 	kernel/build-package --check --config "$(CONFIG)"
 	scripts/deps kernel package
 	mkdir -p build
-	cp $$(kernel/build-package --config "$(CONFIG)" $(if $(LINE),--line $(LINE))) build/
+	debs=$$(kernel/build-package --config "$(CONFIG)" $(if $(LINE),--line $(LINE))) && \
+		echo "$$debs" | xargs -d '\n' cp -t build/
 	@ls build/linux-*.deb
 
 deps: ## install the Debian packages that everything needs

@@ -18,6 +18,15 @@ refuse() {
 	die "$*; nothing was built, the distribution's modules stay active"
 }
 
+require_series() { # SERIES LINE
+	[ -n "$(find "$1" -name '*.patch' 2>/dev/null)" ] ||
+		refuse "there is no series for Linux $2: choose one of $(cd "$(dirname "${BASH_SOURCE[0]}")/series" && echo *)"
+}
+
+refuse_patch() { # after apply_series
+	refuse "$BAD_PATCH does not apply to Linux $KVERSION: the series needs an update"
+}
+
 # What takes longer than two seconds is announced by this.
 progress() {
 	echo "$PROG: $*" >&2
@@ -52,8 +61,17 @@ cache_begin() {
 	chmod 755 "$CACHE_TMP"
 }
 
+# After cache_begin: set LOG to where a build says what it does. That of a build that
+# succeeds goes with cache_commit, the others a week later.
+cache_log() { # NAME
+	LOG=$CACHE/$1.log
+	find "$(dirname "$LOG")" -maxdepth 1 -name '*.log' -mtime +7 -delete
+	: >"$LOG"
+}
+
 cache_commit() { # NAME
 	mv -T "$CACHE_TMP" "$CACHE/$1"
+	rm -f "$CACHE/$1.log"
 	CACHE_TMP=
 	exec {CACHE_LOCK}>&-
 }
@@ -84,14 +102,6 @@ kernel_releases() { # LINE
 					print f[2], f[1]
 			}
 		}' | sort -Vr | awk '{ print $2, $1 }'
-}
-
-# The version of a release's image, as installed; nothing if it is not.
-installed_version() { # RELEASE
-	local p
-	for p in "linux-image-$1" "linux-image-$1-unsigned"; do
-		dpkg-query -W -f '${db:Status-Abbrev} ${Version}\n' "$p" 2>/dev/null || :
-	done | sed -n 's/^.i. *//p'
 }
 
 # Why there is nothing for a release that is not among those that agree.
@@ -125,7 +135,7 @@ kernel_resolve() { # LINE [RELEASE]
 	fi
 	if [ -n "${2:-}" ]; then
 		# An installed image decides the version: another one's source may differ.
-		version=$(installed_version "$2")
+		version=$(image_version "$2")
 		read -r KREL KVERSION < <(awk -v r="$2" -v v="$version" \
 			'$1 == r && (v == "" || $2 == v) { print; exit }' "$answer") ||
 			refuse_release "$1" "$2" "$answer" "$version"
@@ -189,18 +199,28 @@ fetch_headers() {
 	cache_commit "$name"
 }
 
-# unpack_source LINE PATH...: unpacks these parts of the kernel source, which must
-# all exist, into $CACHE_TMP.
-unpack_source() {
-	local line=$1 p
-	shift
-	progress "fetching linux-source-$line $KVERSION (about 150 MB)"
-	fetch_deb "linux-source-$line" "$KVERSION"
-	progress "unpacking a part of it"
-	dpkg-deb --fsys-tarfile "$DEB" | tar -xO "./usr/src/linux-source-$line.tar.xz" | xz -dc -T0 |
-		tar -x -C "$CACHE_TMP" --strip-components=1 --no-wildcards \
-			-T <(for p; do echo "linux-source-$line/$p"; done)
-	rm "$DEB"
+# Ensure that the package of the kernel source is there: it stays, because several
+# entries are made of it, each of which calls this before its own cache_begin.
+fetch_source_deb() { # LINE
+	local name=deb/linux-source-$1_$KVERSION
+	SOURCE_DEB=$CACHE/$name/linux-source.deb
+	cache_begin "$name" || return 0
+	progress "fetching linux-source-$1 $KVERSION (about 150 MB)"
+	fetch_deb "linux-source-$1" "$KVERSION"
+	mv "$DEB" "$CACHE_TMP/linux-source.deb"
+	cache_commit "$name"
+	find "$CACHE/deb" -mindepth 1 -maxdepth 1 -name "linux-source-$1_*" ! -path "$CACHE/$name" -exec rm -rf {} +
+}
+
+# After fetch_source_deb: unpack all of it, or these parts, which must exist.
+unpack_source() { # LINE DIRECTORY [PATH...]
+	local top=linux-source-$1 directory=$2 parts
+	shift 2
+	parts=("${@/#/$top/}")
+	[ $# -gt 0 ] || parts=("$top")
+	progress "unpacking $([ $# -eq 0 ] || echo "a part of ")$top $KVERSION"
+	dpkg-deb --fsys-tarfile "$SOURCE_DEB" | tar -xO "./usr/src/$top.tar.xz" | xz -dc -T0 |
+		tar -x -C "$directory" --strip-components=1 --no-wildcards "${parts[@]}"
 }
 
 # Ensure that those parts of the kernel source that the series in directory $1
@@ -212,9 +232,11 @@ fetch_source() { # SERIES LINE
 		touched_paths "$1")
 	name=source/${KVERSION}-$(echo "$paths" | hash_of)
 	SOURCE=$CACHE/$name
+	[ ! -e "$SOURCE" ] || return 0
+	fetch_source_deb "$line"
 	cache_begin "$name" || return 0
 	# shellcheck disable=SC2086
-	unpack_source "$line" $paths
+	unpack_source "$line" "$CACHE_TMP" $paths
 	cache_commit "$name"
 }
 
@@ -224,8 +246,10 @@ fetch_selftests() { # LINE
 	local line=$1 name
 	name=selftests-source/${KVERSION}-$(declare -f fetch_selftests | hash_of)
 	SELFTESTS=$CACHE/$name
+	[ ! -e "$SELFTESTS" ] || return 0
+	fetch_source_deb "$line"
 	cache_begin "$name" || return 0
-	unpack_source "$line" Makefile arch/x86/Makefile arch/x86/Makefile_32.cpu \
+	unpack_source "$line" "$CACHE_TMP" Makefile arch/x86/Makefile arch/x86/Makefile_32.cpu \
 		arch/x86/entry/syscalls arch/x86/include arch/x86/tools include/asm-generic include/uapi \
 		scripts usr/include tools/arch/x86/include tools/build tools/include tools/lib/rbtree.c tools/scripts \
 		tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \

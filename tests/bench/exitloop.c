@@ -43,7 +43,6 @@ struct options {
 	unsigned long runs;
 	unsigned long leaf;
 	unsigned long vcpus;
-	bool list;
 	bool profile;
 };
 
@@ -181,15 +180,13 @@ static int vcpu_loop(const struct vcpu *vcpu, unsigned long exits, uint64_t *ret
 	return 0;
 }
 
-static int measure(const struct vcpu *vcpu, unsigned long exits, bool list, struct figures *figures)
+static int measure(const struct vcpu *vcpu, unsigned long exits, struct figures *figures)
 {
 	uint64_t tsc;
 	int r = vcpu_loop(vcpu, exits, &tsc);
 
 	if (r < 0)
 		return r;
-	if (list)
-		printf("exits=%lu ticks=%lu\n", exits, (unsigned long)tsc);
 	if (tsc < figures->shortest)
 		figures->shortest = tsc;
 	figures->sum += (double)tsc;
@@ -285,9 +282,9 @@ static int bench(const struct vm *vm, const struct options *o)
 	int r = warm_up(vm, o);
 
 	for (unsigned long i = 0; i < o->runs && r == 0; i++) {
-		r = measure(&vm->vcpus[0], o->exits, o->list, &once);
+		r = measure(&vm->vcpus[0], o->exits, &once);
 		if (r == 0)
-			r = measure(&vm->vcpus[0], 2 * o->exits, o->list, &twice);
+			r = measure(&vm->vcpus[0], 2 * o->exits, &twice);
 	}
 	if (r < 0)
 		return r;
@@ -299,14 +296,12 @@ static int bench(const struct vm *vm, const struct options *o)
 
 static void usage(FILE *to)
 {
-	fputs("usage: exitloop [--exits N] [--runs N] [--leaf LEAF] [--vcpus N]\n"
-	      "                [--list] [--profile]\n"
+	fputs("usage: exitloop [--exits N] [--runs N] [--leaf LEAF] [--vcpus N] [--profile]\n"
 	      "Prints TSC ticks per exit: per_exit without ticks of the host, mean with them.\n"
 	      "  --exits N     in a run; every other run has twice as many (default 100)\n"
 	      "  --runs N      of each length (default 24)\n"
 	      "  --leaf LEAF   that the guest asks CPUID for (default 0)\n"
 	      "  --vcpus N     create so many, run each once, measure the first (default 1)\n"
-	      "  --list        also print every run\n"
 	      "  --profile     instead, one run of each vCPU, for profile-plugin.c\n", to);
 }
 
@@ -317,7 +312,6 @@ static int parse(struct options *o, int argc, char **argv)
 		{ "runs", required_argument, NULL, 'r' },
 		{ "leaf", required_argument, NULL, 'l' },
 		{ "vcpus", required_argument, NULL, 'v' },
-		{ "list", no_argument, NULL, 'L' },
 		{ "profile", no_argument, NULL, 'p' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -332,7 +326,6 @@ static int parse(struct options *o, int argc, char **argv)
 		case 'r': value = &o->runs; break;
 		case 'l': value = &o->leaf; break;
 		case 'v': value = &o->vcpus; break;
-		case 'L': o->list = true; continue;
 		case 'p': o->profile = true; continue;
 		case 'h': usage(stdout); exit(0);
 		default: return -EINVAL;
