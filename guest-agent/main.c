@@ -22,6 +22,8 @@
 #include "guest-agent/shared/log.h"
 #include "guest-agent/version.h"
 
+#define RING_EXTRA (40 * 1024)
+
 struct parts {
 	struct sampler sampler;
 	struct port port;
@@ -87,11 +89,15 @@ static void describe(const struct leaf *leaf, const struct options *options,
 	hello->vcpus = leaf->vcpus;
 }
 
+/*
+ * A kilobyte for each sample, which leaves room for lists of usual length, and some
+ * for the faster samples of a guest that is young.
+ */
 static size_t ring_size(const struct options *options)
 {
-	size_t size = options->buffer_s * 1000ULL / options->interval_ms;
+	size_t size = RING_EXTRA + options->buffer_s * 1000ULL * 1024 / options->interval_ms;
 
-	return size < 1 ? 1 : size > OPTIONS_RING_MAX ? OPTIONS_RING_MAX : size;
+	return size < RING_SIZE_MIN ? RING_SIZE_MIN : size > RING_SIZE_MAX ? RING_SIZE_MAX : size;
 }
 
 /* Ticks at whole multiples of the interval from now, whatever each takes. */
@@ -149,7 +155,7 @@ static int start(struct parts *p, const struct options *options)
 		return r;
 	r = link_init(&p->link, &p->port, &hello, ring_size(options));
 	if (r < 0) {
-		log_error("no memory for %zu samples; ask for a smaller --buffer",
+		log_error("no memory for %zu bytes of samples; ask for a smaller --buffer",
 			  ring_size(options));
 		return r;
 	}
@@ -173,7 +179,7 @@ static void tick(struct parts *p, const struct options *options)
 		link_set_hello(&p->link, &hello);
 	}
 	sampler_take(&p->sampler, &sample);
-	link_add(&p->link, &sample);
+	link_add_sample(&p->link, &sample, false);
 }
 
 static void run(struct parts *p, const struct options *options)

@@ -5,8 +5,6 @@
 
 #include <stdbool.h>
 
-#define OPTIONS_RING_MAX 65536
-
 enum options_action { OPTIONS_RUN, OPTIONS_READ, OPTIONS_HELP, OPTIONS_VERSION };
 
 struct options {
