@@ -28,7 +28,7 @@ demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N
 	scripts/demo
 
 test: ## every test, short counts (.ci/run is this)
-	scripts/deps build kernel lab test fuzz
+	scripts/deps build kernel lab guest test fuzz
 	$(MAKE) all
 	$(MAKE) san-tests
 	scripts/test
@@ -75,7 +75,7 @@ kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE,
 	@ls build/linux-*.deb
 
 deps: ## install the Debian packages that everything needs
-	scripts/deps build kernel lab test fuzz bench
+	scripts/deps build kernel lab guest test fuzz bench
 
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the sources say, turned into VMs, boots and samples for the store: when a
- * boot opens, which samples are new, and at what host time they were taken.
- * Logging.
+ * VMs and their sources: what libvirt, the host's counters and the agents' channels
+ * say, each told to the right VM. Logging.
  */
 #ifndef DAEMON_COLLECT_H
 #define DAEMON_COLLECT_H
@@ -14,8 +13,11 @@
 
 struct collect;
 
-/* @store outlives the result. Returns NULL for want of memory. */
-struct collect *collect_new(struct store *store);
+/*
+ * @store outlives the result; a guest may fill @guest_disk_limit_mb of it in an hour.
+ * Returns NULL for want of memory.
+ */
+struct collect *collect_new(struct store *store, unsigned int guest_disk_limit_mb);
 void collect_free(struct collect *collect);
 
 /* Serve the agent of a VM that libvirt does not know. Returns 0 or -ENOMEM. */
@@ -29,6 +31,13 @@ void collect_host_reading(void *ctx, const struct host_reading *reading);
 
 /* Where to ask for a reading when a domain starts; NULL for nowhere. */
 void collect_set_hostsource(struct collect *collect, struct hostsource *hostsource);
+
+/*
+ * Ask the agent of the VM of @key for a sample every @interval_us, 0 for as it sees
+ * fit, until told otherwise. Returns 0; -ENOENT when the VM has no channel;
+ * -ENOTCONN when no agent is connected; -EPROTONOSUPPORT when its version cannot.
+ */
+int collect_set_pace(struct collect *collect, const char *key, uint32_t interval_us);
 
 /* The store has committed: acknowledge, and go on reading. */
 void collect_committed(struct collect *collect);

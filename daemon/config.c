@@ -11,7 +11,7 @@
 
 #include "guest-agent/shared/log.h"
 
-enum setting_type { SETTING_TEXT, SETTING_MS, SETTING_FLAG, SETTING_CHANNEL };
+enum setting_type { SETTING_TEXT, SETTING_NUMBER, SETTING_FLAG, SETTING_CHANNEL };
 
 struct setting {
 	const char *key;	/* in the file; an option has '-' for '_' */
@@ -38,10 +38,12 @@ static const struct setting settings[] = {
 	  "libvirt connection whose domains to watch; 'off' for none" },
 	{ "channel", SETTING_CHANNEL, 0, "NAME=SOCKET", NULL, 0, 0,
 	  "agent's socket of a VM without libvirt; may be repeated" },
-	{ "host_interval", SETTING_MS, AT(host_interval_ms), "MS", "1000", 100, 3600000,
+	{ "host_interval", SETTING_NUMBER, AT(host_interval_ms), "MS", "1000", 100, 3600000,
 	  "milliseconds between readings of the host's counters" },
-	{ "commit_interval", SETTING_MS, AT(commit_interval_ms), "MS", "500", 10, 1000,
+	{ "commit_interval", SETTING_NUMBER, AT(commit_interval_ms), "MS", "500", 10, 1000,
 	  "milliseconds until samples are committed and shown" },
+	{ "guest_disk_limit", SETTING_NUMBER, AT(guest_disk_limit_mb), "MB", "256", 1, 1048576,
+	  "megabytes that one guest may have stored in an hour" },
 	{ "gnuplot", SETTING_TEXT, AT(gnuplot), "PROGRAM", "gnuplot", 0, 0,
 	  "program that draws graph.svg and graph.png" },
 	{ "verbose", SETTING_FLAG, AT(verbose), NULL, "no", 0, 0,
@@ -61,7 +63,7 @@ static int set_text(char **slot, const char *value)
 	return 0;
 }
 
-static int set_ms(unsigned int *slot, const struct setting *s, const char *value)
+static int set_number(unsigned int *slot, const struct setting *s, const char *value)
 {
 	unsigned long v;
 	char *end;
@@ -124,8 +126,8 @@ static int apply(struct config *config, const struct setting *s, const char *val
 	switch (s->type) {
 	case SETTING_TEXT:
 		return set_text(slot, value);
-	case SETTING_MS:
-		return set_ms(slot, s, value);
+	case SETTING_NUMBER:
+		return set_number(slot, s, value);
 	case SETTING_FLAG:
 		return set_flag(slot, s, value);
 	case SETTING_CHANNEL:

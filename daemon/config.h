@@ -24,6 +24,7 @@ struct config {
 	char *gnuplot;			/* program that draws graphs */
 	unsigned int host_interval_ms;	/* between two readings of the host's counters */
 	unsigned int commit_interval_ms;	/* longest time that a sample waits for its commit */
+	unsigned int guest_disk_limit_mb;	/* that a guest's samples may take in an hour */
 	bool verbose;
 	struct config_channel channels[CONFIG_CHANNELS_MAX];
 	size_t channels_count;

@@ -104,7 +104,10 @@ static void read_all(struct hostsource *h)
 	h->complained = false;
 	for (int i = 0; i < n; i++) {
 		/* The call does not say when each was read: the middle errs least. */
-		struct host_reading reading = { .t_ns = before_ns + (after_ns - before_ns) / 2 };
+		struct host_reading reading = {
+			.t_ns = before_ns + (after_ns - before_ns) / 2,
+			.error_ns = (after_ns - before_ns) / 2,
+		};
 
 		if (sum_exits(records[i], &reading) &&
 		    virDomainGetUUIDString(records[i]->dom, reading.uuid) == 0)

@@ -13,6 +13,7 @@ struct hostsource;
 struct host_reading {
 	char uuid[RECORD_KEY_MAX + 1];
 	int64_t t_ns;		/* host's CLOCK_REALTIME at the reading */
+	int64_t error_ns;	/* the reading may be so far from it */
 	uint64_t exits;		/* sum over vCPUs since the VM was created */
 	uint32_t vcpus;		/* that have counters */
 };

@@ -115,7 +115,7 @@ static int start(struct parts *p)
 		r = http_new(&http, &p->http);
 	if (r < 0)
 		return r;
-	p->collect = collect_new(p->store);
+	p->collect = collect_new(p->store, c->guest_disk_limit_mb);
 	if (!p->collect)
 		return -ENOMEM;
 	r = start_sources(p);

@@ -68,9 +68,9 @@ while ($mentioned =~ /Fl -?(\w+)/g) {
 	ok((grep { $_ eq $option || $help->{$_}{letter} eq $option } keys %$help),
 	   "synopsis: $option is an option");
 }
-my ($kept) = $page =~ /more than\n(\d+) samples/;
-my ($maximum) = read_file("$here/options.h") =~ /OPTIONS_RING_MAX (\d+)/;
-is($kept, $maximum, 'samples kept at most');
+my ($kept) = $page =~ /(\d+) MiB at most/;
+my ($maximum) = read_file("$here/ring.h") =~ /RING_SIZE_MAX \((\d+)U << 20\)/;
+is($kept, $maximum, 'memory for samples at most');
 
 for my $case (['--interval=9'], ['--interval=10001'], ['--buffer=0'], ['--interval=1x'],
 	      ['--nonsense'], ['write'], ['read', 'twice']) {

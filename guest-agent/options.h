@@ -5,15 +5,26 @@
 
 #include <stdbool.h>
 
-#define OPTIONS_RING_MAX 65536
-
-enum options_action { OPTIONS_RUN, OPTIONS_READ, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action {
+	OPTIONS_AGENT,
+	OPTIONS_READ,
+	OPTIONS_MARK,
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
 
 struct options {
 	enum options_action action;
 	unsigned int interval_ms;
 	unsigned int buffer_s;		/* what is not committed is kept so long */
 	const char *port;		/* NULL: find it */
+	const char *socket;
+	unsigned int socket_mode;
+	const char *socket_group;	/* NULL: the agent's */
+	const char *label;		/* run: NULL: the command's name */
+	bool phase;			/* mark: it is one of the boot */
+	char **arguments;		/* mark: the text, run: the command; ends with NULL */
 	bool json;
 	bool verbose;
 };

@@ -21,6 +21,11 @@ export function stateWords(vm) {
 	return vm.state === "unknown" ? "state unknown" : vm.state;
 }
 
+// A guest that sent samples in its latest boot that cannot be true.
+export function quarantineWords(vm) {
+	return vm.quarantined ? "quarantined samples" : "";
+}
+
 // The latest sample of a source, unless it is too old to be called current.
 export function current(vm, source) {
 	const latest = vm[source];
@@ -90,7 +95,8 @@ export class List {
 		setText(row.name, vm.name);
 		row.link.title = vm.id === vm.name ? vm.name : `${vm.name}\n${vm.id}`;
 		const words = vm.state === "running" ? [stateWords(vm), agentWords(vm)] : [stateWords(vm)];
-		setText(row.hint, words.join(" · "));
+		words.push(quarantineWords(vm));
+		setText(row.hint, words.filter(w => w).join(" · "));
 		this.rate(row, vm);
 	}
 

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
@@ -30,6 +31,26 @@ static json_t *best_source(json_t *vm, const char **ret_name)
 	return json_object_get(vm, "host");
 }
 
+/* Samples that the daemon does not believe, and why. */
+static void print_quarantined(json_t *vm)
+{
+	json_t *quarantined = json_object_get(vm, "quarantined");
+	const char *cause = "";
+	json_int_t samples;
+	double since;
+	char text[32];
+	struct tm tm;
+	time_t t;
+
+	if (json_unpack(quarantined, "{sF,sI,ss}", "since", &since, "samples", &samples, "cause",
+			&cause) < 0)
+		return;
+	t = since;
+	localtime_r(&t, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("  %lld samples quarantined since %s (%s)", (long long)samples, text, cause);
+}
+
 static void print_vm(json_t *vm)
 {
 	const char *name = "", *state = "", *agent = "", *source;
@@ -53,7 +74,9 @@ static void print_vm(json_t *vm)
 		printf(" %9.2f%%", 100 * json_real_value(share));
 	else
 		printf(" %10s", "-");
-	printf("  %s\n", json_is_integer(exits) ? source : "-");
+	printf("  %s", json_is_integer(exits) ? source : "-");
+	print_quarantined(vm);
+	putchar('\n');
 }
 
 static int print_table(const char *text)

@@ -4,12 +4,12 @@ package Lab;
 use strict;
 use warnings;
 use Cwd qw(abs_path);
-use FindBin;
+use File::Basename qw(dirname);
 use HTTP::Tiny;
 use JSON::PP;
 use Time::HiRes qw(time sleep);
 
-my $top = abs_path("$FindBin::Bin/..");
+my $top = abs_path(dirname(__FILE__) . '/../..');
 
 # new(NAME, options of "lab start"...)
 sub new {
@@ -32,6 +32,8 @@ sub lab {
 }
 
 sub exec { my ($self, $command) = @_; return $self->lab('exec', '--timeout', 60, $command) }
+# In the Debian guest, as soon as it has booted.
+sub guest_exec { my ($self, $seconds, $command) = @_; return $self->lab('guest', 'exec', '--timeout', $seconds, $command) }
 sub stop { my $self = shift; $self->lab('stop') }
 sub DESTROY { local ($?, $@); my $self = shift; $self->stop }
 

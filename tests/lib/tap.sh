@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Sourced by tests that are shell scripts: checks, counted and printed as TAP. They set
+# Sourced by tests that are shell scripts: checks, counted and printed as TAP, with what
+# explains a failure on standard error, where every harness shows it. They set
 # tmp, a directory for files, before they use them, and call done_testing at their end.
 # shellcheck shell=bash disable=SC2154
 
@@ -17,7 +18,7 @@ ok() { # DESCRIPTION COMMAND...
 		echo "ok $n - $what"
 	else
 		echo "not ok $n - $what"
-		[ -z "$tap_explain" ] || sed 's/^/# /' "$tap_explain"
+		[ -z "$tap_explain" ] || sed 's/^/# /' "$tap_explain" >&2
 		failed=1
 	fi
 }
@@ -32,7 +33,7 @@ tap_run() { # COMMAND...
 
 is() { # DESCRIPTION GOT EXPECTED
 	ok "$1" test "$2" = "$3"
-	[ "$2" = "$3" ] || printf '# got      %s\n# expected %s\n' "$2" "$3"
+	[ "$2" = "$3" ] || printf '# got      %s\n# expected %s\n' "$2" "$3" >&2
 }
 
 # The rest are commands for ok.
