@@ -14,10 +14,10 @@
 size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max);
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed);
 
-/* Behind the fuzzer's own first byte. */
+
 static void right_checksums(uint8_t *data, size_t size)
 {
-	for (size_t at = 1; at + FRAME_HEADER_SIZE + FRAME_TRAILER_SIZE <= size; at++) {
+	for (size_t at = 0; at + FRAME_HEADER_SIZE + FRAME_TRAILER_SIZE <= size; at++) {
 		uint8_t *h = data + at;
 		size_t left = size - at - FRAME_HEADER_SIZE - FRAME_TRAILER_SIZE;
 		size_t len = wire_get_le(h + 8, 4);
