@@ -13,25 +13,31 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "guest-agent/footprint.h"
 #include "guest-agent/link.h"
 #include "guest-agent/options.h"
 #include "guest-agent/port.h"
 #include "guest-agent/read.h"
 #include "guest-agent/sampler.h"
+#include "guest-agent/self_exits.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
+#include "guest-agent/ticker.h"
 #include "guest-agent/version.h"
 
 struct parts {
 	struct sampler sampler;
+	struct self_exits self;
+	struct pace pace;
 	struct port port;
 	struct link link;
-	int timer_fd;
+	struct ticker ticker;
 	int signal_fd;
+	uint8_t detail[SAMPLER_DETAIL_MAX];
 };
 
 /* Too large for a stack of unknown size. */
-static struct parts parts = { .timer_fd = -1, .signal_fd = -1 };
+static struct parts parts;
 
 /*
  * 16 bytes from the 36 characters of /proc/sys/kernel/random/boot_id. Without it a
@@ -62,15 +68,17 @@ static void read_boot_id(uint8_t id[PROTO_BOOT_ID_SIZE])
 		memcpy(id, &(uint64_t){ sampler_wall_ns() }, sizeof(uint64_t));
 }
 
-static void describe(const struct leaf *leaf, const struct options *options,
+static void describe(const struct sampler *sampler, const struct options *options,
 		     struct proto_hello *hello)
 {
+	const struct leaf *leaf = &sampler->leaf;
 	struct utsname uts;
 
 	*hello = (struct proto_hello){
 		.version_min = 1,
 		.version_max = PROTO_VERSION,
-		.interval_us = options->interval_ms * 1000,
+		.interval_us = options->pace.interval_ms * 1000,
+		.interval_min_us = options->pace.host_min_ms * 1000,
 		.vcpus = sysconf(_SC_NPROCESSORS_ONLN),
 		.agent = VMEXIT_AGENT_VERSION,
 	};
@@ -85,32 +93,16 @@ static void describe(const struct leaf *leaf, const struct options *options,
 	hello->reason_namespace = leaf->reason_namespace;
 	hello->tsc_khz = leaf->tsc_khz;
 	hello->vcpus = leaf->vcpus;
+	if (leaf->features & VMEXIT_FEATURE_CLOCK)
+		hello->has |= PROTO_HELLO_HAS_GENERATION;
+	hello->generation = sampler->generation;
 }
 
 static size_t ring_size(const struct options *options)
 {
-	size_t size = options->buffer_s * 1000ULL / options->interval_ms;
+	size_t size = options->buffer_s * 1000ULL / options->pace.interval_ms;
 
 	return size < 1 ? 1 : size > OPTIONS_RING_MAX ? OPTIONS_RING_MAX : size;
-}
-
-/* Ticks at whole multiples of the interval from now, whatever each takes. */
-static int make_timer(unsigned int interval_ms)
-{
-	struct timespec interval = { interval_ms / 1000, interval_ms % 1000 * 1000000 };
-	struct itimerspec timer = { .it_interval = interval };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	clock_gettime(CLOCK_MONOTONIC, &timer.it_value);
-	/* The first sample at once: a boot is young only once. */
-	timer.it_value.tv_nsec++;
-	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &timer, NULL) < 0) {
-		close(fd);
-		return -errno;
-	}
-	return fd;
 }
 
 static int make_signals(void)
@@ -141,9 +133,12 @@ static int start(struct parts *p, const struct options *options)
 	struct proto_hello hello;
 	int r;
 
-	sampler_init(&p->sampler);
+	p->ticker.fd = p->signal_fd = -1;
+	sampler_init(&p->sampler, &options->sampler);
+	self_exits_init(&p->self, &p->sampler.cpu, &p->sampler.leaf);
+	pace_init(&p->pace, &options->pace, sampler_boot_ns());
 	explain(&p->sampler.leaf);
-	describe(&p->sampler.leaf, options, &hello);
+	describe(&p->sampler, options, &hello);
 	r = port_init(&p->port, options->port);
 	if (r < 0)
 		return r;
@@ -154,53 +149,69 @@ static int start(struct parts *p, const struct options *options)
 		return r;
 	}
 	p->signal_fd = make_signals();
-	p->timer_fd = make_timer(options->interval_ms);
-	return p->signal_fd < 0 ? p->signal_fd : p->timer_fd < 0 ? p->timer_fd : 0;
+	r = ticker_init(&p->ticker);
+	return p->signal_fd < 0 ? p->signal_fd : r;
 }
 
 static void tick(struct parts *p, const struct options *options)
 {
+	uint64_t missed, exits = 0;
 	struct proto_hello hello;
 	struct sample sample;
-	uint64_t expirations;
+	int r;
 
-	/* Ticks that were missed are not made up: there is one now to be sampled. */
-	if (read(p->timer_fd, &expirations, sizeof(expirations)) < 0)
+	ticker_expired(&p->ticker);
+	if (!pace_tick(&p->pace, sampler_boot_ns(), &missed))
 		return;
+	r = sampler_take(&p->sampler, p->detail, sizeof(p->detail), &sample);
 	if (!sampler_check_leaf(&p->sampler)) {
+		self_exits_moved(&p->self);
 		explain(&p->sampler.leaf);
-		describe(&p->sampler.leaf, options, &hello);
+		describe(&p->sampler, options, &hello);
 		link_set_hello(&p->link, &hello);
 	}
-	sampler_take(&p->sampler, &sample);
-	link_add(&p->link, &sample);
+	if (self_exits_count(&p->self, &exits)) {
+		sample.agent_exits = exits;
+		sample.has |= SAMPLE_HAS_AGENT;
+	}
+	pace_account(&p->pace, sampler_boot_ns(), sampler_cpu_ns(), exits);
+	pace_describe(&p->pace, &sample);
+	if (r == 0)
+		link_add(&p->link, &sample);
 }
 
 static void run(struct parts *p, const struct options *options)
 {
 	for (;;) {
 		struct pollfd fds[] = {
-			{ .fd = p->timer_fd, .events = POLLIN },
+			{ .fd = p->ticker.fd, .events = POLLIN },
 			{ .fd = p->signal_fd, .events = POLLIN },
 			{ .fd = port_poll_fd(&p->port),
 			  .events = POLLIN | (link_wants_write(&p->link) ? POLLOUT : 0) },
 		};
+		uint64_t writes = p->port.writes;
+		int n;
 
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+		ticker_set(&p->ticker, pace_due_ns(&p->pace));
+		n = poll(fds, 3, self_exits_nap_ms(&p->self));
+		if ((n < 0 && errno != EINTR) || fds[1].revents)
 			return;
-		if (fds[1].revents)
-			return;
+		self_exits_begin(&p->self,
+				 n == 0 ? SELF_EXITS_NAP :
+				 fds[0].revents ? SELF_EXITS_TICK : SELF_EXITS_OTHER,
+				 sampler_boot_ns());
 		if (fds[0].revents)
 			tick(p, options);
 		/* With every tick as well: a port shows some changes only when asked. */
-		link_service(&p->link);
+		if (n != 0)
+			link_service(&p->link);
+		self_exits_end(&p->self, p->port.writes != writes, sampler_boot_ns());
 	}
 }
 
 static void stop(struct parts *p)
 {
-	if (p->timer_fd >= 0)
-		close(p->timer_fd);
+	ticker_done(&p->ticker);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
 	link_done(&p->link);
@@ -234,6 +245,7 @@ int main(int argc, char **argv)
 		break;
 	}
 	r = start(&parts, &options);
+	footprint_shrink();
 	if (r == 0)
 		run(&parts, &options);
 	stop(&parts);

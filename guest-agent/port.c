@@ -215,8 +215,10 @@ ssize_t port_write(struct port *port, const void *buf, size_t size)
 		n = port->listen_fd >= 0 ? send(port->fd, buf, size, MSG_NOSIGNAL)
 					 : write(port->fd, buf, size);
 	} while (n < 0 && errno == EINTR);
-	if (n >= 0)
+	if (n >= 0) {
+		port->writes++;
 		return n;
+	}
 	if (errno == EAGAIN)
 		return -EAGAIN;
 	host_left(port, errno);

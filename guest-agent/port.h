@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct port {
@@ -18,6 +19,7 @@ struct port {
 	int fd;			/* the port or the peer; -1: none */
 	bool connected;		/* the host side is there */
 	int complained;		/* errno last said */
+	uint64_t writes;	/* that took something; the host was told of each */
 };
 
 /* @path is kept, not copied. Returns 0 or -errno (a socket that cannot be made). */

@@ -2,16 +2,19 @@
 #include "guest-agent/procfs.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define SECTOR 512			/* of /proc/diskstats, whatever the disk's is */
 #define NAME_MAX_LEN 32
+
+/* One reading. */
+struct parse {
+	struct workload *w;
+	/* A partition follows its disk, so the last disk is all there is to remember. */
+	char last_disk[NAME_MAX_LEN];
+};
 
 static void set(struct workload *w, enum workload_index i, uint64_t value)
 {
@@ -24,67 +27,41 @@ static void add(struct workload *w, enum workload_index i, uint64_t value)
 	set(w, i, (w->mask >> i & 1 ? w->value[i] : 0) + value);
 }
 
-/* Up to @max numbers from @p; returns how many. Stops at what is none. */
-static size_t numbers(const char *p, uint64_t *values, size_t max)
+static void parse_stat(struct parse *parse, char *line)
 {
-	size_t n = 0;
-
-	while (n < max) {
-		char *end;
-
-		while (*p == ' ')
-			p++;
-		if (!isdigit((unsigned char)*p))
-			break;
-		values[n++] = strtoull(p, &end, 10);
-		p = end;
-	}
-	return n;
-}
-
-static bool starts(const char *line, const char *word, const char **ret_rest)
-{
-	size_t len = strlen(word);
-
-	if (strncmp(line, word, len) != 0)
-		return false;
-	*ret_rest = line + len;
-	return true;
-}
-
-static void parse_stat(char *line, struct workload *w)
-{
+	struct workload *w = parse->w;
 	const uint64_t tick_ms = 1000 / sysconf(_SC_CLK_TCK);
 	const char *rest;
 	uint64_t v[8];
 
-	if (starts(line, "cpu ", &rest) && numbers(rest, v, 8) == 8) {
+	if (lines_starts(line, "cpu ", &rest) && lines_numbers(rest, v, 8) == 8) {
 		for (int i = 0; i < 8; i++)
 			set(w, WORKLOAD_cpu_user_ms + i, v[i] * tick_ms);
-	} else if (starts(line, "ctxt ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "ctxt ", &rest) && lines_numbers(rest, v, 1)) {
 		set(w, WORKLOAD_context_switches, v[0]);
-	} else if (starts(line, "intr ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "intr ", &rest) && lines_numbers(rest, v, 1)) {
 		set(w, WORKLOAD_interrupts, v[0]);
-	} else if (starts(line, "softirq ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "softirq ", &rest) && lines_numbers(rest, v, 1)) {
 		set(w, WORKLOAD_softirqs, v[0]);
-	} else if (starts(line, "processes ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "processes ", &rest) && lines_numbers(rest, v, 1)) {
 		set(w, WORKLOAD_forks, v[0]);
-	} else if (starts(line, "procs_running ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "procs_running ", &rest) && lines_numbers(rest, v, 1)) {
 		/* The reader itself runs; it is not what the guest is asked about. */
 		set(w, WORKLOAD_tasks_runnable, v[0] ? v[0] - 1 : 0);
-	} else if (starts(line, "procs_blocked ", &rest) && numbers(rest, v, 1)) {
+	} else if (lines_starts(line, "procs_blocked ", &rest) && lines_numbers(rest, v, 1)) {
 		set(w, WORKLOAD_tasks_blocked, v[0]);
 	}
 }
 
-static void parse_meminfo(char *line, struct workload *w)
+static void parse_meminfo(struct parse *parse, char *line)
 {
+	struct workload *w = parse->w;
 	const char *rest;
 	uint64_t kib;
 
-	if (starts(line, "MemTotal:", &rest) && numbers(rest, &kib, 1))
+	if (lines_starts(line, "MemTotal:", &rest) && lines_numbers(rest, &kib, 1))
 		set(w, WORKLOAD_memory_total_bytes, kib * 1024);
-	else if (starts(line, "MemAvailable:", &rest) && numbers(rest, &kib, 1))
+	else if (lines_starts(line, "MemAvailable:", &rest) && lines_numbers(rest, &kib, 1))
 		set(w, WORKLOAD_memory_available_bytes, kib * 1024);
 }
 
@@ -114,31 +91,49 @@ static bool is_stacked(const char *name)
 	return false;
 }
 
-/* A partition follows its disk, so the last disk is all there is to remember. */
-static char last_disk[NAME_MAX_LEN];
-
-static void parse_diskstats(char *line, struct workload *w)
+/* The third word: " 254       0 vda ...". What is behind it, or NULL if it is too long. */
+static const char *disk_name(const char *line, char name[NAME_MAX_LEN])
 {
-	char name[NAME_MAX_LEN];
-	uint64_t v[7];
-	int end = 0;
+	size_t len;
 
-	if (sscanf(line, " %*u %*u %31s%n", name, &end) != 1 || end == 0 || is_stacked(name) ||
-	    is_partition(name, last_disk) || numbers(line + end, v, 7) != 7)
+	for (int i = 0; i < 2; i++) {
+		line += strspn(line, " ");
+		line += strspn(line, "0123456789");
+	}
+	line += strspn(line, " ");
+	len = strcspn(line, " ");
+	if (len == 0 || len >= NAME_MAX_LEN)
+		return NULL;
+	memcpy(name, line, len);
+	name[len] = '\0';
+	return line + len;
+}
+
+static void parse_diskstats(struct parse *parse, char *line)
+{
+	struct workload *w = parse->w;
+	char name[NAME_MAX_LEN];
+	const char *rest = disk_name(line, name);
+	uint64_t v[10];
+
+	if (!rest || is_stacked(name) || is_partition(name, parse->last_disk) ||
+	    lines_numbers(rest, v, 10) != 10)
 		return;
-	memcpy(last_disk, name, sizeof(name));
+	strcpy(parse->last_disk, name);
 	add(w, WORKLOAD_disk_reads, v[0]);
 	add(w, WORKLOAD_disk_read_bytes, v[2] * SECTOR);
 	add(w, WORKLOAD_disk_writes, v[4]);
 	add(w, WORKLOAD_disk_written_bytes, v[6] * SECTOR);
+	add(w, WORKLOAD_disk_busy_ms, v[9]);
 }
 
-static void parse_net(char *line, struct workload *w)
+static void parse_net(struct parse *parse, char *line)
 {
+	struct workload *w = parse->w;
 	char *colon = strchr(line, ':');
 	uint64_t v[10];
 
-	if (!colon || numbers(colon + 1, v, 10) != 10)
+	if (!colon || lines_numbers(colon + 1, v, 10) != 10)
 		return;
 	*colon = '\0';
 	line += strspn(line, " ");
@@ -150,14 +145,72 @@ static void parse_net(char *line, struct workload *w)
 	add(w, WORKLOAD_net_sent_packets, v[9]);
 }
 
+static void parse_vmstat(struct parse *parse, char *line)
+{
+	struct workload *w = parse->w;
+	const char *rest;
+	uint64_t v;
+
+	if (lines_starts(line, "pgfault ", &rest) && lines_numbers(rest, &v, 1))
+		set(w, WORKLOAD_page_faults, v);
+	else if (lines_starts(line, "pswpin ", &rest) && lines_numbers(rest, &v, 1))
+		set(w, WORKLOAD_pages_swapped_in, v);
+	else if (lines_starts(line, "pswpout ", &rest) && lines_numbers(rest, &v, 1))
+		set(w, WORKLOAD_pages_swapped_out, v);
+}
+
+/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=12345": microseconds. */
+static bool stalled(const char *line, const char *who, uint64_t *ret_us)
+{
+	const char *rest;
+
+	if (!lines_starts(line, who, &rest))
+		return false;
+	rest = strstr(rest, " total=");
+	return rest && lines_numbers(rest + strlen(" total="), ret_us, 1) == 1;
+}
+
+/* Of the CPU there is no "full": something always runs. */
+static void parse_pressure_cpu(struct parse *parse, char *line)
+{
+	uint64_t us;
+
+	if (stalled(line, "some", &us))
+		set(parse->w, WORKLOAD_psi_cpu_some_us, us);
+}
+
+static void parse_pressure_memory(struct parse *parse, char *line)
+{
+	uint64_t us;
+
+	if (stalled(line, "some", &us))
+		set(parse->w, WORKLOAD_psi_memory_some_us, us);
+	else if (stalled(line, "full", &us))
+		set(parse->w, WORKLOAD_psi_memory_full_us, us);
+}
+
+static void parse_pressure_io(struct parse *parse, char *line)
+{
+	uint64_t us;
+
+	if (stalled(line, "some", &us))
+		set(parse->w, WORKLOAD_psi_io_some_us, us);
+	else if (stalled(line, "full", &us))
+		set(parse->w, WORKLOAD_psi_io_full_us, us);
+}
+
 static const struct {
 	const char *name;
-	void (*parse)(char *line, struct workload *w);
+	void (*parse)(struct parse *parse, char *line);
 } files[PROCFS_FILES] = {
 	{ "stat", parse_stat },
 	{ "meminfo", parse_meminfo },
 	{ "diskstats", parse_diskstats },
 	{ "net/dev", parse_net },
+	{ "vmstat", parse_vmstat },
+	{ "pressure/cpu", parse_pressure_cpu },
+	{ "pressure/memory", parse_pressure_memory },
+	{ "pressure/io", parse_pressure_io },
 };
 
 void procfs_init(struct procfs *procfs, const char *root)
@@ -169,82 +222,40 @@ void procfs_init(struct procfs *procfs, const char *root)
 
 void procfs_done(struct procfs *procfs)
 {
-	for (int i = 0; i < PROCFS_FILES; i++) {
-		if (procfs->fd[i] >= 0)
-			close(procfs->fd[i]);
-		procfs->fd[i] = -1;
-	}
+	for (int i = 0; i < PROCFS_FILES; i++)
+		lines_close(&procfs->fd[i]);
 }
 
-/*
- * Parse the lines among @len bytes in procfs->buf, move what is behind the last to
- * the front and return its length. A line longer than the buffer is parsed as far
- * as it fits (a sum is in front of its terms) and the rest of it skipped: *@inside.
- */
-static size_t parse_lines(struct procfs *procfs, int i, size_t len, bool last, bool *inside,
-			  struct workload *w)
+struct file_context {
+	struct parse parse;
+	int file;
+};
+
+static void on_line(void *context, char *line)
 {
-	char *line = procfs->buf, *end = procfs->buf + len, *newline;
+	struct file_context *f = context;
 
-	while ((newline = memchr(line, '\n', end - line))) {
-		*newline = '\0';
-		if (!*inside)
-			files[i].parse(line, w);
-		*inside = false;
-		line = newline + 1;
-	}
-	if (line < end && (last || (line == procfs->buf && len == PROCFS_BUFFER - 1))) {
-		*end = '\0';
-		if (!*inside)
-			files[i].parse(line, w);
-		*inside = true;
-		line = end;
-	}
-	memmove(procfs->buf, line, end - line);
-	return end - line;
-}
-
-static int open_file(struct procfs *procfs, int i)
-{
-	char path[128];
-
-	if (procfs->fd[i] < 0) {
-		snprintf(path, sizeof(path), "%s/%s", procfs->root, files[i].name);
-		procfs->fd[i] = open(path, O_RDONLY | O_CLOEXEC);
-	}
-	return procfs->fd[i];
+	files[f->file].parse(&f->parse, line);
 }
 
 /* Add the file's values to @ret_workload: all that it has, or after an error none. */
-static void read_file(struct procfs *procfs, int i, struct workload *ret_workload)
+static void read_file(struct procfs *procfs, int file, struct lines_buffer *buffer,
+		      struct workload *ret_workload)
 {
 	struct workload w = *ret_workload;
-	bool inside = false;
-	size_t len = 0;
-	off_t at = 0;
-	ssize_t n;
+	struct file_context context = { .parse.w = &w, .file = file };
 
-	if (open_file(procfs, i) < 0)
+	if (lines_open(&procfs->fd[file], procfs->root, files[file].name) < 0)
 		return;
-	do {
-		n = pread(procfs->fd[i], procfs->buf + len, PROCFS_BUFFER - 1 - len, at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			close(procfs->fd[i]);
-			procfs->fd[i] = -1;
-			return;
-		}
-		at += n;
-		len = parse_lines(procfs, i, len + n, n == 0, &inside, &w);
-	} while (n != 0);
-	*ret_workload = w;
+	if (lines_read(procfs->fd[file], buffer, on_line, &context) == 0)
+		*ret_workload = w;
+	else
+		lines_close(&procfs->fd[file]);
 }
 
-void procfs_read(struct procfs *procfs, struct workload *ret_workload)
+void procfs_read(struct procfs *procfs, struct lines_buffer *buffer, struct workload *ret_workload)
 {
 	ret_workload->mask = 0;
-	last_disk[0] = '\0';
 	for (int i = 0; i < PROCFS_FILES; i++)
-		read_file(procfs, i, ret_workload);
+		read_file(procfs, i, buffer, ret_workload);
 }

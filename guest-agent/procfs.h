@@ -6,15 +6,14 @@
 #ifndef GUEST_AGENT_PROCFS_H
 #define GUEST_AGENT_PROCFS_H
 
+#include "guest-agent/lines.h"
 #include "guest-agent/shared/workload.h"
 
-#define PROCFS_FILES 4
-#define PROCFS_BUFFER 65536
+#define PROCFS_FILES 8
 
 struct procfs {
 	const char *root;
 	int fd[PROCFS_FILES];
-	char buf[PROCFS_BUFFER];
 };
 
 /* @root is "/proc", or a test's; kept, not copied. It may be mounted later. */
@@ -26,6 +25,6 @@ void procfs_done(struct procfs *procfs);
  * whole disks (no partitions, loop, ram, device-mapper or md devices, whose
  * traffic is their disks'); interfaces are all but lo.
  */
-void procfs_read(struct procfs *procfs, struct workload *ret_workload);
+void procfs_read(struct procfs *procfs, struct lines_buffer *buffer, struct workload *ret_workload);
 
 #endif

@@ -16,6 +16,7 @@
 
 static char dir[] = "/tmp/vmexit-procfs-XXXXXX";
 static struct procfs procfs;
+static struct lines_buffer buffer;
 static struct workload w;
 
 static FILE *make(const char *name)
@@ -51,7 +52,7 @@ static void read_now(void)
 {
 	procfs_done(&procfs);
 	memset(&w, 0xa5, sizeof(w));
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 }
 
 static const char stat_text[] =
@@ -125,7 +126,7 @@ static void test_long(void)
 	ok(IS(w, interrupts, 123456) && IS(w, context_switches, 98765432109),
 	   "an intr line longer than any buffer");
 	/* Wherever a buffer ends, no number may be cut. */
-	for (int irqs = (PROCFS_BUFFER - 400) / 2; irqs < PROCFS_BUFFER / 2 + 20; irqs++) {
+	for (size_t irqs = (sizeof(buffer) - 400) / 2; irqs < sizeof(buffer) / 2 + 20; irqs++) {
 		write_big_stat(0, irqs);
 		read_now();
 		good = good && (!HAS(w, context_switches) || IS(w, context_switches, 98765432109)) &&
@@ -186,12 +187,13 @@ static void test_disks(void)
 	fclose(f);
 	read_now();
 	ok(IS(w, disk_reads, 1ULL * n) && IS(w, disk_read_bytes, 5120ULL * n) &&
-		   IS(w, disk_writes, 100ULL * n) && IS(w, disk_written_bytes, 512000ULL * n),
+		   IS(w, disk_writes, 100ULL * n) && IS(w, disk_written_bytes, 512000ULL * n) &&
+		   IS(w, disk_busy_ms, 11ULL * n),
 	   "whole disks; no partitions, loop, ram, device-mapper, md, optical");
 
-	write_text("diskstats", " 254 0 vda 1 2 3\n garbage\n\n 254 0\n");
+	write_text("diskstats", " 254 0 vda 1 2 3\n garbage\n\n 254 0\n 254 0 vda 1 2 3 4 5 6 7 8 9\n");
 	read_now();
-	ok(!HAS(w, disk_reads) && !HAS(w, disk_written_bytes),
+	ok(!HAS(w, disk_reads) && !HAS(w, disk_written_bytes) && !HAS(w, disk_busy_ms),
 	   "lines that break off: unknown, not zero");
 	f = make("diskstats");
 	put_disk(f, "a_name_that_is_longer_than_any_name_of_a_disk", 5);
@@ -220,60 +222,103 @@ static void test_net(void)
 	ok(!HAS(w, net_received_bytes) && !HAS(w, net_sent_packets), "lo alone: unknown, not zero");
 }
 
+/* As recorded on Debian 12, shortened. */
+static void test_vmstat(void)
+{
+	write_text("vmstat", "nr_free_pages 1234\npswpin 11\npswpout 12\npgalloc_dma 0\n"
+			     "pgfault 123456789012\npgmajfault 99\npgfaults 7\n");
+	read_now();
+	ok(IS(w, page_faults, 123456789012) && IS(w, pages_swapped_in, 11) &&
+		   IS(w, pages_swapped_out, 12),
+	   "page faults, pages swapped in and out");
+	write_text("vmstat", "pgfault\npswpin x\n pswpout 3\n");
+	read_now();
+	ok(!HAS(w, page_faults) && !HAS(w, pages_swapped_in) && !HAS(w, pages_swapped_out),
+	   "lines without a number: unknown");
+}
+
+static void test_pressure(void)
+{
+	write_text("pressure/cpu", "some avg10=0.11 avg60=0.22 avg300=0.33 total=1234567\n"
+				   "full avg10=0.00 avg60=0.00 avg300=0.00 total=99\n");
+	write_text("pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=21\n"
+				      "full avg10=0.00 avg60=0.00 avg300=0.00 total=20\n");
+	write_text("pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=31\n"
+				  "full avg10=0.00 avg60=0.00 avg300=0.00 total=30\n");
+	read_now();
+	ok(IS(w, psi_cpu_some_us, 1234567) && IS(w, psi_memory_some_us, 21) &&
+		   IS(w, psi_memory_full_us, 20) && IS(w, psi_io_some_us, 31) &&
+		   IS(w, psi_io_full_us, 30),
+	   "pressure: what waited, by the total");
+	write_text("pressure/cpu", "some avg10=0.11\n");
+	write_text("pressure/memory", "total=5\nsometotal=6\nsome total=x\n");
+	remove_file("pressure/io");
+	read_now();
+	ok(!HAS(w, psi_cpu_some_us) && !HAS(w, psi_memory_some_us) && !HAS(w, psi_io_some_us),
+	   "no total, or no file (PSI is off): unknown");
+}
+
 static void test_files(void)
 {
 	remove_file("meminfo");
 	read_now();
 	ok(!HAS(w, memory_total_bytes) && HAS(w, forks), "no meminfo yet, the others are read");
 	write_text("meminfo", "MemTotal: 1 kB\n");
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 	ok(IS(w, memory_total_bytes, 1024), "a file that appears later is picked up");
 	write_text("stat", "ctxt 5\n");
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 	ok(IS(w, context_switches, 5) && !HAS(w, forks),
 	   "an open file is read anew, nothing is left from before");
 	write_text("stat", "");
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 	ok(!HAS(w, context_switches), "an empty file: unknown");
 	write_text("stat", "ctxt 6");
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 	ok(IS(w, context_switches, 6), "a last line without an end");
 	remove_file("stat");
 	read_now();
 	ok(!HAS(w, context_switches), "a file that went");
 	procfs_done(&procfs);
 	procfs_init(&procfs, "/nowhere");
-	procfs_read(&procfs, &w);
+	procfs_read(&procfs, &buffer, &w);
 	ok(w.mask == 0, "no /proc: nothing is known");
 	procfs_done(&procfs);
 	procfs_init(&procfs, "/proc");
-	procfs_read(&procfs, &w);
-	ok(HAS(w, cpu_idle_ms) && HAS(w, context_switches) && HAS(w, memory_total_bytes),
+	procfs_read(&procfs, &buffer, &w);
+	ok(HAS(w, cpu_idle_ms) && HAS(w, context_switches) && HAS(w, memory_total_bytes) &&
+		   HAS(w, page_faults),
 	   "this machine's own /proc");
 	procfs_done(&procfs);
 }
 
 int main(void)
 {
-	static const char *const names[] = { "stat", "meminfo", "diskstats", "net/dev" };
-	char net[64];
+	static const char *const names[] = { "stat", "meminfo", "diskstats", "net/dev", "vmstat",
+					     "pressure/cpu", "pressure/memory", "pressure/io" };
+	char net[64], pressure[64];
 
 	if (!mkdtemp(dir)) {
 		perror(dir);
 		return 1;
 	}
 	snprintf(net, sizeof(net), "%s/net", dir);
+	snprintf(pressure, sizeof(pressure), "%s/pressure", dir);
 	mkdir(net, 0700);
+	mkdir(pressure, 0700);
 	procfs_init(&procfs, dir);
 	test_stat();
 	test_long();
 	test_meminfo();
 	test_disks();
 	test_net();
+	test_vmstat();
+	test_pressure();
 	test_files();
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		remove_file(names[i]);
 	rmdir(net);
+	rmdir(pressure);
 	rmdir(dir);
 	return done_testing();
 }

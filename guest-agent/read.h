@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* "vmexit-agent read": the leaf once, for a person. */
+/* "vmexit-agent read": the leaf once, for a person. Logging. */
 #ifndef GUEST_AGENT_READ_H
 #define GUEST_AGENT_READ_H
 
