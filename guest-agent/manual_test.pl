@@ -75,14 +75,16 @@ isnt(join(',', sort keys %{settings_of_manual($other)}), join(',', sort keys %$e
 
 my %all = (%$settings, %$others);
 my $mentioned = join('', $page =~ /^\.Sh SYNOPSIS\n(.*?)^\.Sh /ms);
-while ($mentioned =~ /Fl -?([\w-]+)/g) {
+while ($mentioned =~ /Fl -?(\w[\w-]*)/g) {
 	my $option = $1;
 	next if $option eq 'SETTING';
 	ok((grep { $_ eq $option || $all{$_}{letter} eq $option } keys %all), "synopsis: $option is an option");
 }
-my ($kept) = $page =~ /more than\n(\d+) samples/;
-my ($maximum) = read_file("$here/options.h") =~ /OPTIONS_RING_MAX (\d+)/;
-is($kept, $maximum, 'samples kept at most');
+my ($kept) = $page =~ /(\d+) MiB\s+at most/;
+my ($maximum) = read_file("$here/ring.h") =~ /RING_SIZE_MAX \((\d+)U << 20\)/;
+is($kept, $maximum, 'memory for samples at most');
+my ($path) = read_file("$here/control.h") =~ /CONTROL_PATH "(.*)"/;
+like($explained->{socket}, qr/^\.Pq Pa \Q$path\E \.$/m, 'socket: default');
 my %limits = ('of up to (\d+) vCPUs' => ['counters.h', 'COUNTERS_VCPUS_MAX'],
 	      'More than (\d+) processes' => ['processes.h', 'PROCESSES_KNOWN'],
 	      'More than (\d+) units' => ['units.h', 'UNITS_KNOWN']);
@@ -93,7 +95,7 @@ for my $sentence (sort keys %limits) {
 }
 
 for my $case (['--interval=9'], ['--interval=10001'], ['--buffer=0'], ['--interval=1x'], ['--interval=-1'],
-	      ['--reasons=maybe'], ['--units=33'], ['--config=/nowhere/agent.conf'], ['--interval'],
+	      ['--reasons=maybe'], ['--units=33'], ['--socket-mode=888'], ['--socket-mode=1000'], ['mark'], ['mark', 'a', 'b'], ['run'], ['--config=/nowhere/agent.conf'], ['--interval'],
 	      ['--nonsense'], ['write'], ['read', 'twice']) {
 	system("$agent @$case >/dev/null 2>&1");
 	is($? >> 8, 2, "'@$case' is refused with status 2");

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <ini.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "guest-agent/shared/log.h"
 
-enum setting_type { SETTING_NUMBER, SETTING_FLAG, SETTING_TEXT };
+enum setting_type { SETTING_NUMBER, SETTING_OCTAL, SETTING_FLAG, SETTING_TEXT };
 
 struct setting {
 	const char *key;		/* in the file; an option has '-' for '_' */
@@ -26,34 +27,40 @@ struct setting {
 #define AT(member) offsetof(struct options, member)
 
 static const struct setting settings[] = {
-	{ "interval", 'i', SETTING_NUMBER, AT(pace.interval_ms), "MS", "1000",
+	{ "interval", 'i', SETTING_NUMBER, AT(agent.pace.interval_ms), "MS", "1000",
 	  PACE_INTERVAL_MIN_MS, PACE_INTERVAL_MAX_MS, "milliseconds between samples" },
-	{ "boot_interval", 0, SETTING_NUMBER, AT(pace.boot_interval_ms), "MS", "100",
+	{ "boot_interval", 0, SETTING_NUMBER, AT(agent.pace.boot_interval_ms), "MS", "100",
 	  PACE_INTERVAL_MIN_MS, PACE_INTERVAL_MAX_MS, "the same while the guest is young" },
-	{ "boot_seconds", 0, SETTING_NUMBER, AT(pace.boot_s), "SECONDS", "120", 0, 3600,
+	{ "boot_seconds", 0, SETTING_NUMBER, AT(agent.pace.boot_s), "SECONDS", "120", 0, 3600,
 	  "uptime up to which it is young" },
-	{ "host_interval_min", 0, SETTING_NUMBER, AT(pace.host_min_ms), "MS", "100", 0,
+	{ "host_interval_min", 0, SETTING_NUMBER, AT(agent.pace.host_min_ms), "MS", "100", 0,
 	  PACE_INTERVAL_MAX_MS, "shortest interval that the host may ask for; 0: none" },
-	{ "cpu_budget", 0, SETTING_NUMBER, AT(pace.cpu_budget), "PERMILLE", "5", 0, 1000,
+	{ "cpu_budget", 0, SETTING_NUMBER, AT(agent.pace.cpu_budget), "PERMILLE", "5", 0, 1000,
 	  "of one CPU that the agent may use; 0: any" },
-	{ "exit_budget", 0, SETTING_NUMBER, AT(pace.exit_budget), "EXITS", "500", 0, 1000000,
+	{ "exit_budget", 0, SETTING_NUMBER, AT(agent.pace.exit_budget), "EXITS", "500", 0, 1000000,
 	  "that the agent may cause in a second; 0: any" },
-	{ "reasons", 0, SETTING_FLAG, AT(sampler.counters.reasons), "yes|no", "yes", 0, 0,
+	{ "reasons", 0, SETTING_FLAG, AT(agent.sampler.counters.reasons), "yes|no", "yes", 0, 0,
 	  "exits by reason" },
-	{ "vcpus", 0, SETTING_FLAG, AT(sampler.counters.vcpus), "yes|no", "no", 0, 0,
+	{ "vcpus", 0, SETTING_FLAG, AT(agent.sampler.counters.vcpus), "yes|no", "no", 0, 0,
 	  "exits by vCPU" },
-	{ "workload", 0, SETTING_FLAG, AT(sampler.workload), "yes|no", "yes", 0, 0,
+	{ "workload", 0, SETTING_FLAG, AT(agent.sampler.workload), "yes|no", "yes", 0, 0,
 	  "what the guest does, in numbers" },
-	{ "interrupts", 0, SETTING_NUMBER, AT(sampler.interrupts), "N", "12", 0, INTERRUPTS_MAX,
+	{ "interrupts", 0, SETTING_NUMBER, AT(agent.sampler.interrupts), "N", "12", 0, INTERRUPTS_MAX,
 	  "sources of interrupts to list" },
-	{ "processes", 0, SETTING_NUMBER, AT(sampler.processes), "N", "8", 0, PROCESSES_MAX,
+	{ "processes", 0, SETTING_NUMBER, AT(agent.sampler.processes), "N", "8", 0, PROCESSES_MAX,
 	  "busiest processes to list" },
-	{ "units", 0, SETTING_NUMBER, AT(sampler.units), "N", "8", 0, UNITS_MAX,
+	{ "units", 0, SETTING_NUMBER, AT(agent.sampler.units), "N", "8", 0, UNITS_MAX,
 	  "busiest systemd units to list" },
-	{ "buffer", 'b', SETTING_NUMBER, AT(buffer_s), "SECONDS", "600", 1, 3600,
+	{ "buffer", 'b', SETTING_NUMBER, AT(agent.buffer_s), "SECONDS", "600", 1, 3600,
 	  "keep samples that the host has not stored" },
-	{ "port", 'p', SETTING_TEXT, AT(port), "PATH", "", 0, 0,
+	{ "port", 'p', SETTING_TEXT, AT(agent.port), "PATH", "", 0, 0,
 	  "port to the host, or unix:PATH to listen on; default: by its name" },
+	{ "socket", 's', SETTING_TEXT, AT(agent.socket.path), "PATH", CONTROL_PATH, 0, 0,
+	  "where mark and run find the agent" },
+	{ "socket_mode", 'm', SETTING_OCTAL, AT(agent.socket.mode), "MODE", "0666", 0, 0777,
+	  "who may mark: the socket's mode, octal" },
+	{ "socket_group", 'g', SETTING_TEXT, AT(agent.socket.group), "GROUP", "", 0, 0,
+	  "the socket's group, name or number; default: the agent's" },
 	{ "verbose", 'v', SETTING_FLAG, AT(verbose), "yes|no", "no", 0, 0, "say more" },
 };
 
@@ -68,6 +75,21 @@ static int set_number(unsigned int *slot, const struct setting *s, const char *v
 	v = strtoul(value, &end, 10);
 	if (errno || end == value || *end || *value == '-' || v < s->min || v > s->max) {
 		log_error("%s = '%s' is not a number from %u to %u", s->key, value, s->min, s->max);
+		return -EINVAL;
+	}
+	*slot = v;
+	return 0;
+}
+
+static int set_octal(unsigned int *slot, const struct setting *s, const char *value)
+{
+	unsigned long v;
+	char *end;
+
+	errno = 0;
+	v = strtoul(value, &end, 8);
+	if (errno || end == value || *end || *value == '-' || v > s->max) {
+		log_error("%s = '%s' is not an octal number up to 0%o", s->key, value, s->max);
 		return -EINVAL;
 	}
 	*slot = v;
@@ -106,6 +128,8 @@ static int apply(struct options *options, const struct setting *s, const char *v
 	switch (s->type) {
 	case SETTING_NUMBER:
 		return set_number(slot, s, value);
+	case SETTING_OCTAL:
+		return set_octal(slot, s, value);
 	case SETTING_FLAG:
 		return set_flag(slot, s, value);
 	case SETTING_TEXT:
@@ -177,7 +201,9 @@ static const struct {
 	const char *help;
 } others[] = {
 	{ 'c', "config", "FILE", "configuration file [" OPTIONS_DEFAULT_FILE "]" },
-	{ 'j', "json", NULL, "read: print JSON" },
+	{ 'l', "label", "TEXT", "run: what the marks say [the command's name]" },
+	{ 'P', "phase", NULL, "mark: a phase of the boot begins (root)" },
+	{ 'j', "json", NULL, "read, run: print JSON" },
 	{ 'h', "help", NULL, "this text" },
 	{ 'V', "version", NULL, "version" },
 };
@@ -246,6 +272,10 @@ static void apply_other(struct options *options, struct parser *parser, int c)
 {
 	if (c == 'c')
 		parser->file = optarg;
+	else if (c == 'l')
+		options->label = optarg;
+	else if (c == 'P')
+		options->phase = true;
 	else if (c == 'j')
 		options->json = true;
 	else if (c == 'h')
@@ -276,25 +306,35 @@ static int parse_options(struct options *options, struct parser *parser, int arg
 static const struct {
 	const char *name;
 	enum options_action action;
+	int least, most;		/* arguments */
 } commands[] = {
-	{ "read", OPTIONS_READ },
+	{ "read", OPTIONS_READ, 0, 0 },
+	{ "mark", OPTIONS_MARK, 1, 1 },
+	{ "run", OPTIONS_RUN, 1, INT_MAX },
 };
 
-static int take_command(struct options *options, const char *name)
+static int take_command(struct options *options, const char *name, int count, char **arguments)
 {
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (strcmp(name, commands[i].name) != 0)
 			continue;
-		/* Help needs no command. */
-		if (options->action == OPTIONS_RUN)
-			options->action = commands[i].action;
-		return 0;
+		/* Help needs neither a command nor its arguments. */
+		if (options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
+			return 0;
+		options->action = commands[i].action;
+		options->arguments = arguments;
+		if (count >= commands[i].least && count <= commands[i].most)
+			return 0;
+		log_error("'%s' with %d arguments; it takes %s", name, count,
+			  commands[i].most == 0 ? "none" :
+			  commands[i].most == 1 ? "one" : "a command");
+		return -EINVAL;
 	}
-	log_error("'%s' is no command; there is: read", name);
+	log_error("'%s' is no command; there are: read, mark, run", name);
 	return -EINVAL;
 }
 
-/* Options, a command, its options: the whole line once. */
+/* Options, a command, its options, its arguments: the whole line once. */
 static int parse_line(struct options *options, struct parser *parser, int argc, char **argv)
 {
 	const char *command;
@@ -306,11 +346,7 @@ static int parse_line(struct options *options, struct parser *parser, int argc, 
 		return r;
 	command = argv[optind++];
 	r = parse_options(options, parser, argc, argv);
-	if (r == 0 && optind < argc) {
-		log_error("'%s' takes no '%s'", command, argv[optind]);
-		return -EINVAL;
-	}
-	return r < 0 ? r : take_command(options, command);
+	return r < 0 ? r : take_command(options, command, argc - optind, argv + optind);
 }
 
 int options_parse(struct options *options, int argc, char **argv)
@@ -366,8 +402,10 @@ void options_print_help(void)
 {
 	puts("Usage: vmexit-agent [OPTION]...\n"
 	     "       vmexit-agent read [--json]\n"
-	     "Send this guest's VM exits and workload to vmexitd on its host, or read the\n"
-	     "exits once.\n\n"
+	     "       vmexit-agent mark [--phase] TEXT\n"
+	     "       vmexit-agent run [--label=TEXT] [--json] [--] COMMAND...\n"
+	     "Send this guest's VM exits and workload to vmexitd on its host; read the exits\n"
+	     "once; store a mark beside them; run a command and say what it cost.\n\n"
 	     "These are settings as well, written with '_' for '-' in the configuration file:\n");
 	for (size_t i = 0; i < SETTINGS; i++)
 		print_setting(&settings[i]);

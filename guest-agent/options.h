@@ -9,21 +9,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "guest-agent/pace.h"
-#include "guest-agent/sampler.h"
+#include "guest-agent/agent.h"
 
 #define OPTIONS_DEFAULT_FILE "/etc/vmexit/agent.conf"
-#define OPTIONS_RING_MAX 65536
 #define OPTIONS_TEXT_MAX 512		/* of all settings that are text */
 
-enum options_action { OPTIONS_RUN, OPTIONS_READ, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action {
+	OPTIONS_AGENT,
+	OPTIONS_READ,
+	OPTIONS_MARK,
+	OPTIONS_RUN,
+	OPTIONS_HELP,
+	OPTIONS_VERSION,
+};
 
 struct options {
 	enum options_action action;
-	struct pace_settings pace;
-	struct sampler_settings sampler;
-	unsigned int buffer_s;		/* what is not committed is kept so long */
-	const char *port;		/* NULL: find it */
+	struct agent_options agent;
+	const char *label;		/* run: NULL: the command's name */
+	bool phase;			/* mark: it is one of the boot */
+	char **arguments;		/* mark: the text, run: the command; ends with NULL */
 	bool json;
 	bool verbose;
 	/* Where texts are; so it is not to be copied. */

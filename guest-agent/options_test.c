@@ -36,39 +36,61 @@ static void write_file(const char *text)
 static void test_defaults(void)
 {
 	write_file("");
-	ok(parse("-c", path, NULL, NULL) == 0 && options.action == OPTIONS_RUN, "no settings");
-	ok(options.pace.interval_ms == 1000 && options.pace.boot_interval_ms == 100 &&
-		   options.pace.boot_s == 120 && options.pace.host_min_ms == 100 &&
-		   options.pace.cpu_budget == 5 && options.pace.exit_budget == 500,
+	ok(parse("-c", path, NULL, NULL) == 0 && options.action == OPTIONS_AGENT, "no settings");
+	ok(options.agent.pace.interval_ms == 1000 && options.agent.pace.boot_interval_ms == 100 &&
+		   options.agent.pace.boot_s == 120 && options.agent.pace.host_min_ms == 100 &&
+		   options.agent.pace.cpu_budget == 5 && options.agent.pace.exit_budget == 500,
 	   "how often");
-	ok(options.sampler.counters.reasons && !options.sampler.counters.vcpus &&
-		   options.sampler.workload && options.sampler.interrupts == 12 &&
-		   options.sampler.processes == 8 && options.sampler.units == 8,
+	ok(options.agent.sampler.counters.reasons && !options.agent.sampler.counters.vcpus &&
+		   options.agent.sampler.workload && options.agent.sampler.interrupts == 12 &&
+		   options.agent.sampler.processes == 8 && options.agent.sampler.units == 8,
 	   "what");
-	ok(options.buffer_s == 600 && !options.port && !options.verbose && !options.json,
+	ok(options.agent.buffer_s == 600 && !options.agent.port && !options.verbose && !options.json,
 	   "and the rest");
+	ok(strcmp(options.agent.socket.path, "/run/vmexit-agent/socket") == 0 &&
+		   options.agent.socket.mode == 0666 && !options.agent.socket.group,
+	   "the socket");
 }
 
 static void test_file(void)
 {
 	write_file("# a comment\n; and another\n\ninterval = 250\nreasons=no\nvcpus = yes ; why\n"
 		   "port = unix:/run/x.sock\nboot_seconds = 0\n");
-	ok(parse("-c", path, NULL, NULL) == 0 && options.pace.interval_ms == 250 &&
-		   !options.sampler.counters.reasons && options.sampler.counters.vcpus &&
-		   options.pace.boot_s == 0,
+	ok(parse("-c", path, NULL, NULL) == 0 && options.agent.pace.interval_ms == 250 &&
+		   !options.agent.sampler.counters.reasons && options.agent.sampler.counters.vcpus &&
+		   options.agent.pace.boot_s == 0,
 	   "settings of a file");
-	ok(options.port && strcmp(options.port, "unix:/run/x.sock") == 0, "a text");
+	ok(options.agent.port && strcmp(options.agent.port, "unix:/run/x.sock") == 0, "a text");
 	ok(parse("-c", path, "--interval=500", "--reasons") == 0 &&
-		   options.pace.interval_ms == 500 && options.sampler.counters.reasons &&
-		   options.sampler.counters.vcpus,
+		   options.agent.pace.interval_ms == 500 && options.agent.sampler.counters.reasons &&
+		   options.agent.sampler.counters.vcpus,
 	   "options win over it");
-	ok(parse("-i", "20", "-c", path) == 0 && options.pace.interval_ms == 20,
+	ok(parse("-i", "20", "-c", path) == 0 && options.agent.pace.interval_ms == 20,
 	   "wherever they stand");
 	ok(parse("read", "--json", "-c", path) == 0 && options.action == OPTIONS_READ &&
-		   options.json && options.sampler.counters.vcpus,
+		   options.json && options.agent.sampler.counters.vcpus,
 	   "also behind a command");
 	ok(parse("--verbose=no", "-v", "-c", path) == 0 && options.verbose, "the last counts");
-	ok(parse("--port=", "-c", path, NULL) == 0 && !options.port, "an empty text is none");
+	ok(parse("--port=", "-c", path, NULL) == 0 && !options.agent.port, "an empty text is none");
+}
+
+static void test_commands(void)
+{
+	write_file("socket = /run/x\nsocket_mode = 0640\nsocket_group = 7\n");
+	ok(parse("mark", "-c", path, "--") == -EINVAL, "a mark needs a text");
+	ok(parse("mark", "-c", path, "it") == 0 && options.action == OPTIONS_MARK &&
+		   strcmp(options.arguments[0], "it") == 0 && !options.arguments[1],
+	   "a mark and its text");
+	ok(strcmp(options.agent.socket.path, "/run/x") == 0 && options.agent.socket.mode == 0640 &&
+		   strcmp(options.agent.socket.group, "7") == 0,
+	   "goes where the file says");
+	write_file("socket_mode = 0800\n");
+	ok(parse("-c", path, NULL, NULL) == -EINVAL, "a mode is octal");
+	ok(parse("run", "--label=x", "true", "--json") == 0 && options.action == OPTIONS_RUN &&
+		   strcmp(options.label, "x") == 0 && !options.json &&
+		   strcmp(options.arguments[1], "--json") == 0,
+	   "a command's options are its own");
+	ok(parse("run", "-j", "--", NULL) == -EINVAL, "no command");
 }
 
 static void test_refused(void)
@@ -110,6 +132,7 @@ int main(void)
 	close(null);
 	test_defaults();
 	test_file();
+	test_commands();
 	test_refused();
 	unlink(path);
 	return done_testing();

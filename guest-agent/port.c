@@ -92,20 +92,22 @@ static bool has_our_name(const char *vport)
 /* "/dev/vportNpM" of the port with our name. Returns 0 or -ENOENT. */
 static int find_port(char *path, size_t size)
 {
-	DIR *dir = opendir(SYSFS_PORTS);
-	struct dirent *entry;
-	int r = -ENOENT;
+	_cleanup_close_ int fd = open(SYSFS_PORTS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* opendir() would allocate. */
+	char buf[1024] __attribute__((aligned(__alignof__(struct dirent64))));
+	ssize_t n;
 
-	if (!dir)
-		return r;
-	while (r < 0 && (entry = readdir(dir))) {
-		if (entry->d_name[0] != '.' && has_our_name(entry->d_name)) {
-			snprintf(path, size, "/dev/%s", entry->d_name);
-			r = 0;
+	while (fd >= 0 && (n = getdents64(fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t i = 0; i < n; i += ((struct dirent64 *)(buf + i))->d_reclen) {
+			const char *name = ((struct dirent64 *)(buf + i))->d_name;
+
+			if (name[0] != '.' && has_our_name(name)) {
+				snprintf(path, size, "/dev/%s", name);
+				return 0;
+			}
 		}
 	}
-	closedir(dir);
-	return r;
+	return -ENOENT;
 }
 
 static void open_device(struct port *port)
