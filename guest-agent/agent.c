@@ -142,6 +142,7 @@ static bool take_sample(struct agent *agent, bool asked)
 	}
 	(void)self_exits_count(&agent->self, &agent->exits);
 	s->agent_exits = agent->exits;
+	s->taken = agent->taken;
 	s->has |= SAMPLE_HAS_AGENT;
 	pace_describe(&agent->pace, s);
 	link_add_sample(&agent->link, s, asked);

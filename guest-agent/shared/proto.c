@@ -26,7 +26,7 @@ enum {
 	FIELD_AWAY = 20,
 	FIELD_CLOCK = 21,
 	FIELD_PACE = 22,
-	FIELD_AGENT_EXITS = 23,
+	FIELD_AGENT_COUNTS = 23,
 };
 
 static void put_text(struct wire_writer *w, uint16_t number, const char *text, size_t max)
@@ -264,8 +264,11 @@ static void put_sample_2(struct wire_writer *w, const struct sample *sample)
 		wire_put(w, sample->interval_us, 4);
 		wire_put(w, sample->pace, 1);
 	}
-	if (sample->has & SAMPLE_HAS_AGENT)
-		put_number(w, FIELD_AGENT_EXITS, sample->agent_exits);
+	if (sample->has & SAMPLE_HAS_AGENT) {
+		wire_put_field(w, FIELD_AGENT_COUNTS, 16);
+		wire_put(w, sample->agent_exits, 8);
+		wire_put(w, sample->taken, 8);
+	}
 	wire_put_bytes(w, sample->detail, sample->detail_len);
 }
 
@@ -340,8 +343,9 @@ static void take_sample_field(uint16_t number, struct wire_reader *value, struct
 		sample->pace = wire_take(value, 1);
 		sample->has |= SAMPLE_HAS_PACE;
 		break;
-	case FIELD_AGENT_EXITS:
+	case FIELD_AGENT_COUNTS:
 		sample->agent_exits = wire_take(value, 8);
+		sample->taken = wire_take(value, 8);
 		sample->has |= SAMPLE_HAS_AGENT;
 		break;
 	}

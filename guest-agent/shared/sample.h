@@ -17,7 +17,7 @@ enum sample_has {
 	SAMPLE_HAS_AWAY = 1 << 3,	/* away and idle */
 	SAMPLE_HAS_CLOCK = 1 << 4,
 	SAMPLE_HAS_PACE = 1 << 5,
-	SAMPLE_HAS_AGENT = 1 << 6,
+	SAMPLE_HAS_AGENT = 1 << 6,	/* agent_exits, taken */
 };
 
 /* Why samples are taken at the rate at which they are. Numbers are on the wire. */
@@ -45,6 +45,7 @@ struct sample {
 	uint32_t interval_us;		/* between samples, as of now */
 	enum sample_pace pace;
 	uint64_t agent_exits;		/* caused by the agent since it started */
+	uint64_t taken;			/* samples that the agent took since then, with this one */
 	struct workload workload;
 	/* Lists in the form of detail.h; they belong to who made the sample. */
 	const uint8_t *detail;

@@ -136,6 +136,7 @@ struct sample a_sample(void)
 	sample.interval_us = 100000;
 	sample.pace = SAMPLE_PACE_BOOT;
 	sample.agent_exits = 123456789;
+	sample.taken = 654321;
 	sample.workload.mask = VERSION_2_MASK;
 	for (unsigned int i = 0; i < WORKLOAD_COUNT; i++)
 		sample.workload.value[i] = (i < 30 ? 0x1000000000000000ULL >> 2 * i : 1ULL << i) + i;
@@ -290,7 +291,7 @@ bool same_sample(const struct sample *a, const struct sample *b)
 	       a->away_cycles == b->away_cycles && a->idle_cycles == b->idle_cycles &&
 	       a->host_ns == b->host_ns && a->guest_tsc == b->guest_tsc &&
 	       a->clock_error_ns == b->clock_error_ns && a->interval_us == b->interval_us &&
-	       a->pace == b->pace && a->agent_exits == b->agent_exits &&
+	       a->pace == b->pace && a->agent_exits == b->agent_exits && a->taken == b->taken &&
 	       same_workload(&a->workload, &b->workload) && a->detail_len == b->detail_len &&
 	       (a->detail_len == 0 || memcmp(a->detail, b->detail, a->detail_len) == 0);
 }
