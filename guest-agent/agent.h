@@ -6,15 +6,15 @@
 #ifndef GUEST_AGENT_AGENT_H
 #define GUEST_AGENT_AGENT_H
 
-#include "guest-agent/control.h"
-#include "guest-agent/link.h"
-#include "guest-agent/pace.h"
-#include "guest-agent/phases.h"
-#include "guest-agent/port.h"
-#include "guest-agent/root.h"
+#include "guest-agent/boot/phases.h"
+#include "guest-agent/boot/root.h"
+#include "guest-agent/clock/pace.h"
+#include "guest-agent/clock/ticker.h"
+#include "guest-agent/control/control.h"
+#include "guest-agent/link/link.h"
+#include "guest-agent/link/port.h"
 #include "guest-agent/sampler.h"
 #include "guest-agent/self_exits.h"
-#include "guest-agent/ticker.h"
 
 struct agent_options {
 	struct pace_settings pace;

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest-agent/client.h"
+#include "guest-agent/control/client.h"
 #include "guest-agent/shared/tap.h"
 #include "guest-agent/testhost.h"
 

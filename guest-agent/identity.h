@@ -3,7 +3,7 @@
 #ifndef GUEST_AGENT_IDENTITY_H
 #define GUEST_AGENT_IDENTITY_H
 
-#include "guest-agent/pace.h"
+#include "guest-agent/clock/pace.h"
 #include "guest-agent/sampler.h"
 
 /* All that does not change while the agent runs, but for the leaf. */

@@ -3,11 +3,11 @@
 #include <stdio.h>
 
 #include "guest-agent/agent.h"
+#include "guest-agent/command/mark.h"
+#include "guest-agent/command/read.h"
+#include "guest-agent/command/run.h"
 #include "guest-agent/footprint.h"
-#include "guest-agent/mark.h"
 #include "guest-agent/options.h"
-#include "guest-agent/read.h"
-#include "guest-agent/run.h"
 #include "guest-agent/shared/log.h"
 #include "guest-agent/version.h"
 

@@ -81,13 +81,13 @@ while ($mentioned =~ /Fl -?(\w[\w-]*)/g) {
 	ok((grep { $_ eq $option || $all{$_}{letter} eq $option } keys %all), "synopsis: $option is an option");
 }
 my ($kept) = $page =~ /(\d+) MiB\s+at most/;
-my ($maximum) = read_file("$here/ring.h") =~ /RING_SIZE_MAX \((\d+)U << 20\)/;
+my ($maximum) = read_file("$here/link/ring.h") =~ /RING_SIZE_MAX \((\d+)U << 20\)/;
 is($kept, $maximum, 'memory for samples at most');
-my ($path) = read_file("$here/control.h") =~ /CONTROL_PATH "(.*)"/;
+my ($path) = read_file("$here/control/control.h") =~ /CONTROL_PATH "(.*)"/;
 like($explained->{socket}, qr/^\.Pq Pa \Q$path\E \.$/m, 'socket: default');
-my %limits = ('of up to (\d+) vCPUs' => ['counters.h', 'COUNTERS_VCPUS_MAX'],
-	      'More than (\d+) processes' => ['processes.h', 'PROCESSES_KNOWN'],
-	      'More than (\d+) units' => ['units.h', 'UNITS_KNOWN']);
+my %limits = ('of up to (\d+) vCPUs' => ['leaf/counters.h', 'COUNTERS_VCPUS_MAX'],
+	      'More than (\d+) processes' => ['workload/processes.h', 'PROCESSES_KNOWN'],
+	      'More than (\d+) units' => ['workload/units.h', 'UNITS_KNOWN']);
 for my $sentence (sort keys %limits) {
 	my ($file, $name) = @{ $limits{$sentence} };
 	my ($limit) = read_file("$here/$file") =~ /^#define $name (\d+)/m;

@@ -3,13 +3,13 @@
 #ifndef GUEST_AGENT_SAMPLER_H
 #define GUEST_AGENT_SAMPLER_H
 
-#include "guest-agent/counters.h"
-#include "guest-agent/interrupts.h"
-#include "guest-agent/processes.h"
-#include "guest-agent/procfs.h"
-#include "guest-agent/ration.h"
+#include "guest-agent/leaf/counters.h"
 #include "guest-agent/shared/proto.h"
-#include "guest-agent/units.h"
+#include "guest-agent/workload/interrupts.h"
+#include "guest-agent/workload/processes.h"
+#include "guest-agent/workload/procfs.h"
+#include "guest-agent/workload/ration.h"
+#include "guest-agent/workload/units.h"
 
 /* Room for a sample's lists, so that it fits into a frame with them. */
 #define SAMPLER_DETAIL_MAX (FRAME_PAYLOAD_MAX - PROTO_ENCODED_MAX)

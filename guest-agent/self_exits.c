@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-agent/counters.h"
+#include "guest-agent/leaf/counters.h"
 
 #define NAP_MS 20
 #define ROUND_NS 1200000000ULL		/* until the host has answered, at most */

@@ -15,7 +15,7 @@
 #ifndef GUEST_AGENT_SELF_EXITS_H
 #define GUEST_AGENT_SELF_EXITS_H
 
-#include "guest-agent/leaf.h"
+#include "guest-agent/leaf/leaf.h"
 
 #define SELF_EXITS_CPUS 256
 #define SELF_EXITS_KEPT 9		/* values of which the median counts */
