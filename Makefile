@@ -84,7 +84,7 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
-	for page in daemon/*.[578] daemon/ctl/*.1 guest-agent/*.8 guest-agent/shared/*.7; do \
+	for page in daemon/*.[578] daemon/ctl/*.1 guest-agent/*.[58] guest-agent/shared/*.7; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
 
