@@ -48,7 +48,7 @@ is_deeply(\@shared, [], 'shared code includes only shared code');
 my %homes = (
 	'sqlite3.h' => qr{^daemon/(db|store|query)\.c$},
 	'microhttpd.h' => qr{^daemon/http\.c$},
-	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|hostsource)\.c$},
+	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|hostsource|virtstats)\.c$},
 	'jansson.h' => qr{^daemon/(jsonout|ctl/\w+)\.c$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
 	'ini.h' => qr{^daemon/config\.c$},
