@@ -6,6 +6,8 @@
 #ifndef DAEMON_CHANNEL_H
 #define DAEMON_CHANNEL_H
 
+#include <sys/types.h>
+
 #include "daemon/record.h"
 
 struct channel;
@@ -14,6 +16,8 @@ struct channel;
 struct channel_ops {
 	/* @error is for a person, "" when there is none. */
 	void (*state)(void *ctx, enum vm_agent agent, const char *error);
+	/* Connected; @pid listens on the socket (0: not known). */
+	void (*peer)(void *ctx, pid_t pid);
 	/* The sequence up to which the samples of the hello's boot are committed. */
 	uint64_t (*hello)(void *ctx, const struct proto_hello *hello);
 	/* False: take no more samples now; channel_resume() follows. */

@@ -21,7 +21,8 @@ struct member {
 	struct collect *collect;
 	struct vm *vm;
 	struct channel *channel;
-	bool by_libvirt;
+	struct hostlink link;
+	bool found;			/* by libvirt, since it was connected */
 	bool joined;			/* the agent's last hello belongs to the latest boot */
 	struct guestclock clock;
 	uint64_t acked;
@@ -33,6 +34,7 @@ struct member {
 
 struct collect {
 	struct store *store;
+	struct vitals *vitals;
 	struct hostsource *hostsource;
 	struct member *members;
 };
@@ -45,12 +47,14 @@ static int64_t now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec / US * US;
 }
 
-struct collect *collect_new(struct store *store)
+struct collect *collect_new(struct store *store, struct vitals *vitals)
 {
 	struct collect *collect = calloc(1, sizeof(*collect));
 
-	if (collect)
+	if (collect) {
 		collect->store = store;
+		collect->vitals = vitals;
+	}
 	return collect;
 }
 
@@ -131,6 +135,7 @@ static struct boot *open_boot(struct member *m, enum boot_cause cause, const cha
 	memset(&m->clock, 0, sizeof(m->clock));
 	m->acked = 0;
 	m->joined = false;
+	hostlink_watch(&m->link, m->collect->hostsource, m->vm);
 	return m->vm->boot;
 }
 
@@ -173,14 +178,31 @@ static void set_leaf(struct member *m, enum vm_leaf leaf)
 	}
 }
 
+static void watch_peer(struct member *m, pid_t pid)
+{
+	hostlink_peer(&m->link, pid);
+	hostlink_watch(&m->link, m->collect->hostsource, m->vm);
+}
+
 static void on_channel_state(void *ctx, enum vm_agent agent, const char *error)
 {
 	struct member *m = ctx;
 
 	set_agent(m, agent, error);
 	/* Without libvirt the socket is all there is to tell by. */
-	if (!m->by_libvirt)
-		set_state(m, agent == AGENT_UNREACHABLE ? VM_UNKNOWN : VM_RUNNING);
+	if (m->link.by_libvirt)
+		return;
+	set_state(m, agent == AGENT_UNREACHABLE ? VM_UNKNOWN : VM_RUNNING);
+	if (agent == AGENT_UNREACHABLE)
+		watch_peer(m, 0);
+}
+
+static void on_channel_peer(void *ctx, pid_t pid)
+{
+	struct member *m = ctx;
+
+	if (!m->link.by_libvirt)
+		watch_peer(m, pid);
 }
 
 static bool on_channel_ready(void *ctx)
@@ -203,13 +225,11 @@ static bool guest_may_open(struct member *m, int64_t t_ns)
 /* A life of its own where libvirt tells nothing: the guest's boot. */
 static void life_of(const struct member *m, const uint8_t *boot_id, char *life, size_t size)
 {
-	if (m->by_libvirt && m->vm->boot) {
-		snprintf(life, size, "%s", m->vm->boot->life);
-		return;
-	}
-	snprintf(life, size, "guest/");
+	char guest[RECORD_LIFE_MAX + 1] = "guest/";
+
 	for (int i = 0; i < PROTO_BOOT_ID_SIZE; i++)
-		snprintf(life + strlen(life), size - strlen(life), "%02x", boot_id[i]);
+		snprintf(guest + strlen(guest), sizeof(guest) - strlen(guest), "%02x", boot_id[i]);
+	snprintf(life, size, "%s", hostlink_life(&m->link, m->vm, guest));
 }
 
 /* When the guest's kernel started: its boot's begin, if nobody saw more of it. */
@@ -353,6 +373,7 @@ static void on_channel_sample(void *ctx, const struct sample *sample, bool delay
 
 static const struct channel_ops channel_ops = {
 	.state = on_channel_state,
+	.peer = on_channel_peer,
 	.hello = on_channel_hello,
 	.ready = on_channel_ready,
 	.sample = on_channel_sample,
@@ -416,16 +437,21 @@ static void on_domain_event(void *ctx, enum domain_event event, const struct dom
 		log_error("'%s': out of memory, not watched", domain->name);
 		return;
 	}
-	m->by_libvirt = true;
+	m->link.by_libvirt = m->found = true;
 	set_state(m, domain->state);
+	vitals_set_reason(collect->vitals, m->vm->key, domain->reason);
 	switch (event) {
 	case DOMAIN_FOUND:
 		on_found(m, domain, t_ns);
 		break;
 	case DOMAIN_STARTED:
 		/* Its start fell between the events and the list: it is FOUND already. */
-		if (boot_is_open(m) && strcmp(m->vm->boot->life, domain->life) == 0)
+		if (boot_is_open(m) && strcmp(m->vm->boot->life, domain->life) == 0) {
+			if (m->vm->boot->cause == BOOT_FOUND)
+				m->vm->boot->cause = BOOT_CREATED;
+			store_boot_changed(collect->store, m->vm->boot);
 			break;
+		}
 		set_leaf(m, LEAF_UNKNOWN);
 		open_boot(m, BOOT_CREATED, domain->life, t_ns);
 		break;
@@ -440,15 +466,44 @@ static void on_domain_event(void *ctx, enum domain_event event, const struct dom
 		close_boot(m, t_ns);
 		break;
 	case DOMAIN_CHANGED:
+		/* Such as a guest that panicked, and goes on. */
+		if (*domain->life && !boot_is_open(m))
+			on_found(m, domain, t_ns);
 		break;
 	}
+	hostlink_watch(&m->link, collect->hostsource, m->vm);
+	if (!boot_is_open(m))
+		vitals_set_host(collect->vitals, m->vm->key, &(struct host_state){ 0 });
 	if (set_channel(m, domain->socket) < 0)
 		log_error("'%s': out of memory, its channel is not served", domain->name);
-	if (collect->hostsource && (event == DOMAIN_STARTED || event == DOMAIN_RESTORED))
-		hostsource_poke(collect->hostsource);
-	log_info("'%s': %s", domain->name,
+	log_info("'%s': %s%s%s", domain->name,
 		 domain->state == VM_STOPPED ? "stopped" :
-		 domain->state == VM_PAUSED  ? "paused" : "running");
+		 domain->state == VM_PAUSED  ? "paused" :
+		 domain->state == VM_RUNNING ? "running" :
+					       "in a state that is not known",
+		 *domain->reason ? ", " : "", domain->reason);
+}
+
+/* A domain that ended while nobody watched may not even be defined any more. */
+static void on_domains_listed(void *ctx)
+{
+	struct collect *collect = ctx;
+
+	for (struct vm *vm = store_vms(collect->store); vm; vm = vm->next) {
+		struct domain gone = { .state = VM_STOPPED };
+		struct member *m;
+
+		if (vm->state != VM_UNKNOWN || !hostlink_is_domain(vm->key))
+			continue;
+		m = get_member(collect, vm->key, vm->name);
+		if (!m || m->found)
+			continue;
+		if (boot_is_open(m))
+			close_boot(m, last_seen_ns(vm->boot));
+		memcpy(gone.uuid, vm->key, sizeof(gone.uuid));
+		memcpy(gone.name, vm->name, sizeof(gone.name));
+		on_domain_event(collect, DOMAIN_STOPPED, &gone);
+	}
 }
 
 static void on_domains_lost(void *ctx)
@@ -456,36 +511,67 @@ static void on_domains_lost(void *ctx)
 	struct collect *collect = ctx;
 
 	for (struct member *m = collect->members; m; m = m->next) {
-		if (m->by_libvirt)
+		if (m->link.by_libvirt)
 			set_state(m, VM_UNKNOWN);
+		m->found = false;
 	}
 }
 
 const struct domains_ops collect_domains_ops = {
 	.event = on_domain_event,
+	.listed = on_domains_listed,
 	.lost = on_domains_lost,
 };
 
-void collect_host_reading(void *ctx, const struct host_reading *reading)
+static void on_host_reading(void *ctx, const struct host_reading *reading)
 {
-	struct sample sample = {
-		.t_wall_ns = reading->t_ns,
-		.has = SAMPLE_HAS_EXITS,
-		.exits = reading->exits,
-	};
 	struct collect *collect = ctx;
-	struct member *m = find_member(collect, reading->uuid);
+	struct member *m = find_member(collect, reading->key);
+	struct sample sample;
 
+	if (!m)
+		return;
+	if (hostlink_is_new(&m->link, m->vm, reading)) {
+		if (boot_is_open(m))
+			close_boot(m, last_seen_ns(m->vm->boot));
+		open_boot(m, BOOT_FOUND, reading->life, reading->t_ns);
+	}
+	hostlink_sample(reading, &sample);
 	/* A reading may overtake the event of the domain's start or end. */
-	if (!m || !boot_is_open(m) || reading->t_ns <= m->vm->boot->opened_ns ||
+	if (!boot_is_open(m) || reading->t_ns <= m->vm->boot->opened_ns ||
 	    !check_exits(m, SOURCE_HOST, &sample))
 		return;
-	if (m->vm->boot->vcpus == 0) {
-		m->vm->boot->vcpus = reading->vcpus;
+	if (hostlink_note(m->vm->boot, reading))
 		store_boot_changed(collect->store, m->vm->boot);
-	}
 	sample.sequence = m->vm->boot->last_sequence[SOURCE_HOST] + 1;
 	add(m, SOURCE_HOST, &sample);
+}
+
+static void on_host_state(void *ctx, const char *key, const struct host_state *state)
+{
+	struct collect *collect = ctx;
+	struct member *m = find_member(collect, key);
+
+	if (!m)
+		return;
+	vitals_set_host(collect->vitals, key, state);
+	/* Readers look at VMs again when a record changes. */
+	m->vm->dirty = true;
+}
+
+const struct hostsource_ops collect_host_ops = {
+	.reading = on_host_reading,
+	.state = on_host_state,
+};
+
+int collect_set_pace(struct collect *collect, const char *key, uint32_t interval_us)
+{
+	struct member *m = find_member(collect, key);
+
+	(void)interval_us;
+	if (!m || !m->channel)
+		return -ENOENT;
+	return m->vm->agent == AGENT_CONNECTED ? -EPROTONOSUPPORT : -ENOTCONN;
 }
 
 void collect_committed(struct collect *collect)

@@ -9,13 +9,14 @@
 
 #include "daemon/channel.h"
 #include "daemon/domains.h"
-#include "daemon/hostsource.h"
+#include "daemon/hostlink.h"
+#include "daemon/vitals.h"
 #include "daemon/store.h"
 
 struct collect;
 
-/* @store outlives the result. Returns NULL for want of memory. */
-struct collect *collect_new(struct store *store);
+/* @store and @vitals outlive the result. Returns NULL for want of memory. */
+struct collect *collect_new(struct store *store, struct vitals *vitals);
 void collect_free(struct collect *collect);
 
 /* Serve the agent of a VM that libvirt does not know. Returns 0 or -ENOMEM. */
@@ -25,10 +26,17 @@ int collect_add_channel(struct collect *collect, const char *name, const char *s
 extern const struct domains_ops collect_domains_ops;
 
 /* For hostsource_new(), likewise. */
-void collect_host_reading(void *ctx, const struct host_reading *reading);
+extern const struct hostsource_ops collect_host_ops;
 
-/* Where to ask for a reading when a domain starts; NULL for nowhere. */
+/* Where to have the VMs read that run; NULL for nowhere. */
 void collect_set_hostsource(struct collect *collect, struct hostsource *hostsource);
+
+/*
+ * Ask the agent of the VM of @key for a sample every @interval_us, 0 for as it sees
+ * fit, until told otherwise. Returns 0; -ENOENT when the VM has no channel;
+ * -ENOTCONN when no agent is connected; -EPROTONOSUPPORT when its version cannot.
+ */
+int collect_set_pace(struct collect *collect, const char *key, uint32_t interval_us);
 
 /* The store has committed: acknowledge, and go on reading. */
 void collect_committed(struct collect *collect);

@@ -48,8 +48,8 @@ static const char sql_put_boot[] =
 	"INSERT INTO boot (id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id,"
 	" kernel, agent, vcpus, tsc_khz, reason_namespace)"
 	" VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)"
-	" ON CONFLICT (id) DO UPDATE SET closed_ns=?7, guest_boot_id=?8, kernel=?9, agent=?10,"
-	" vcpus=?11, tsc_khz=?12, reason_namespace=?13";
+	" ON CONFLICT (id) DO UPDATE SET life=?4, cause=?5, closed_ns=?7, guest_boot_id=?8,"
+	" kernel=?9, agent=?10, vcpus=?11, tsc_khz=?12, reason_namespace=?13";
 
 static const char sql_add_sample[] =
 	"INSERT OR IGNORE INTO sample (boot, source, sequence, t_ns, t_boot_ns, exits,"

@@ -47,9 +47,9 @@ is_deeply(\@shared, [], 'shared code includes only shared code');
 
 my %homes = (
 	'sqlite3.h' => qr{^daemon/(db|store|query)\.c$},
-	'microhttpd.h' => qr{^daemon/http\.c$},
-	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|hostsource|virtstats)\.c$},
-	'jansson.h' => qr{^daemon/(jsonout|ctl/\w+)\.c$},
+	'microhttpd.h' => qr{^daemon/(http|httpsend)\.[ch]$},
+	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|virtstats|attach)\.c$},
+	'jansson.h' => qr{^daemon/(jsonout|change|ctl/\w+)\.c$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
 	'ini.h' => qr{^daemon/config\.c$},
 );

@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
@@ -30,6 +31,25 @@ static json_t *best_source(json_t *vm, const char **ret_name)
 	return json_object_get(vm, "host");
 }
 
+/* Words behind a VM's numbers: what is wrong with it. */
+static void print_trouble(json_t *vm)
+{
+	json_t *stuck = json_object_get(vm, "stuck");
+	const char *reason = json_string_value(json_object_get(vm, "reason"));
+	char text[32];
+	struct tm tm;
+	time_t t;
+
+	if (json_is_number(stuck)) {
+		t = json_number_value(stuck);
+		localtime_r(&t, &tm);
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+		printf("  QEMU stuck since %s", text);
+	} else if (reason && *reason) {
+		printf("  %s", reason);
+	}
+}
+
 static void print_vm(json_t *vm)
 {
 	const char *name = "", *state = "", *agent = "", *source;
@@ -53,7 +73,9 @@ static void print_vm(json_t *vm)
 		printf(" %9.2f%%", 100 * json_real_value(share));
 	else
 		printf(" %10s", "-");
-	printf("  %s\n", json_is_integer(exits) ? source : "-");
+	printf("  %s", json_is_integer(exits) ? source : "-");
+	print_trouble(vm);
+	putchar('\n');
 }
 
 static int print_table(const char *text)
