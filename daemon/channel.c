@@ -40,7 +40,7 @@ struct channel {
 	uint8_t out[PROTO_ENCODED_MAX];
 	size_t out_pos, out_len;
 	struct log_limit limit;
-	struct proto_decoder decoder;
+	struct frame_decoder decoder;
 };
 
 static uint64_t now_s(void)
@@ -86,7 +86,7 @@ static void disconnect(struct channel *c)
 	c->paused = false;
 	c->ack = 0;
 	c->out_pos = c->out_len = 0;
-	proto_decoder_reset(&c->decoder);
+	frame_decoder_reset(&c->decoder);
 }
 
 /* Send what fits; what does not waits for the socket. */
@@ -140,7 +140,7 @@ static void call_agent(struct channel *c)
 	queue(c, frame, proto_encode_call(frame, sizeof(frame)));
 }
 
-static void on_hello(struct channel *c, const struct proto_frame *untrusted)
+static void on_hello(struct channel *c, const struct frame *untrusted)
 {
 	struct proto_welcome welcome = { 0 };
 	uint8_t frame[PROTO_ENCODED_MAX];
@@ -165,7 +165,7 @@ static void on_hello(struct channel *c, const struct proto_frame *untrusted)
 	queue(c, frame, proto_encode_welcome(frame, sizeof(frame), &welcome));
 }
 
-static void on_sample(struct channel *c, const struct proto_frame *untrusted)
+static void on_sample(struct channel *c, const struct frame *untrusted)
 {
 	struct sample sample;
 
@@ -176,13 +176,13 @@ static void on_sample(struct channel *c, const struct proto_frame *untrusted)
 	}
 	if (proto_decode_sample(untrusted, &sample) == 0) {
 		report(c, AGENT_CONNECTED, 0);
-		c->ops->sample(c->ctx, &sample, untrusted->flags & PROTO_FLAG_DELAYED);
+		c->ops->sample(c->ctx, &sample, untrusted->flags & FRAME_FLAG_DELAYED);
 	}
 }
 
 static void decode(struct channel *c)
 {
-	struct proto_frame untrusted;
+	struct frame untrusted;
 
 	while (c->fd >= 0 && !c->paused) {
 		if (!c->ops->ready(c->ctx)) {
@@ -190,7 +190,7 @@ static void decode(struct channel *c)
 			set_events(c);
 			return;
 		}
-		if (!proto_decoder_next(&c->decoder, &untrusted))
+		if (!frame_decoder_next(&c->decoder, &untrusted))
 			return;
 		c->last_frame_s = now_s();
 		if (untrusted.type == PROTO_HELLO)
@@ -208,7 +208,7 @@ static void on_readable(struct channel *c)
 
 	while (budget > 0 && c->fd >= 0 && !c->paused) {
 		size_t size;
-		uint8_t *space = proto_decoder_space(&c->decoder, &size);
+		uint8_t *space = frame_decoder_space(&c->decoder, &size);
 		ssize_t n = recv(c->fd, space, size < budget ? size : budget, 0);
 
 		if (n < 0 && errno == EINTR)
@@ -220,7 +220,7 @@ static void on_readable(struct channel *c)
 			report(c, AGENT_WAITING, 0);
 			break;
 		}
-		proto_decoder_added(&c->decoder, n);
+		frame_decoder_added(&c->decoder, n);
 		budget -= n;
 		c->budget -= n;
 		decode(c);

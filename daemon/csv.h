@@ -10,7 +10,7 @@
 #include "daemon/query.h"
 
 /* Room for any line. */
-#define CSV_LINE_MAX 1024
+#define CSV_LINE_MAX 2048
 
 /* Each writes one line with CR LF to @buf and returns its length. */
 size_t csv_header(char buf[CSV_LINE_MAX]);

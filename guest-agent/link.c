@@ -39,7 +39,7 @@ static void forget_connection(struct link *link)
 {
 	link->welcomed = false;
 	link->out_pos = link->out_len = 0;
-	proto_decoder_reset(&link->decoder);
+	frame_decoder_reset(&link->decoder);
 }
 
 static void drop_committed(struct link *link, uint64_t sequence)
@@ -51,7 +51,7 @@ static void drop_committed(struct link *link, uint64_t sequence)
 		link->next = link->tail;
 }
 
-static void on_frame(struct link *link, const struct proto_frame *untrusted)
+static void on_frame(struct link *link, const struct frame *untrusted)
 {
 	struct proto_welcome welcome;
 	struct proto_ack ack;
@@ -68,6 +68,7 @@ static void on_frame(struct link *link, const struct proto_frame *untrusted)
 				 welcome.version <= link->hello.version_max;
 		if (!link->welcomed)
 			break;
+		link->version = welcome.version;
 		/* Everything that is not committed goes again; duplicates are dropped there. */
 		link->next = link->tail;
 		drop_committed(link, welcome.committed);
@@ -81,19 +82,19 @@ static void on_frame(struct link *link, const struct proto_frame *untrusted)
 
 static void read_in(struct link *link)
 {
-	struct proto_frame untrusted;
+	struct frame untrusted;
 
 	for (;;) {
 		size_t size;
-		uint8_t *space = proto_decoder_space(&link->decoder, &size);
+		uint8_t *space = frame_decoder_space(&link->decoder, &size);
 		ssize_t n = port_read(link->port, space, size);
 
 		if (n == -ENOTCONN)
 			forget_connection(link);
 		if (n < 0)
 			return;
-		proto_decoder_added(&link->decoder, n);
-		while (proto_decoder_next(&link->decoder, &untrusted))
+		frame_decoder_added(&link->decoder, n);
+		while (frame_decoder_next(&link->decoder, &untrusted))
 			on_frame(link, &untrusted);
 	}
 }
@@ -115,8 +116,8 @@ static bool make_frame(struct link *link)
 		const struct sample *sample = &link->ring[link->next % link->ring_size];
 		bool fresh = sampler_boot_ns() - sample->t_boot_ns < FRESH_NS;
 
-		len = proto_encode_sample(link->out, sizeof(link->out), sample,
-					  fresh ? 0 : PROTO_FLAG_DELAYED);
+		len = proto_encode_sample(link->out, sizeof(link->out), sample, link->version,
+					  fresh ? 0 : FRAME_FLAG_DELAYED);
 		link->next++;
 	}
 	link->out_pos = 0;

@@ -24,11 +24,12 @@ struct link {
 
 	bool want_hello;
 	bool welcomed;
+	uint16_t version;		/* that the welcome chose */
 	uint64_t hello_sent_ns;		/* CLOCK_BOOTTIME */
 	uint8_t out[PROTO_ENCODED_MAX];	/* the frame being sent */
 	size_t out_pos, out_len;
 	bool out_is_hello;
-	struct proto_decoder decoder;
+	struct frame_decoder decoder;
 };
 
 /* @port and what @hello says are the caller's. Returns 0 or -ENOMEM. */

@@ -24,7 +24,7 @@ static struct link link_;
 /* The host: what has come since it was last asked. */
 static struct {
 	int fd;
-	struct proto_decoder decoder;
+	struct frame_decoder decoder;
 	size_t count;
 	struct {
 		uint8_t type;
@@ -69,7 +69,7 @@ static void connect_host(void)
 	memset(&host.decoder, 0, sizeof(host.decoder));
 }
 
-static void note(const struct proto_frame *frame)
+static void note(const struct frame *frame)
 {
 	struct sample sample, sent;
 
@@ -91,17 +91,17 @@ static void note(const struct proto_frame *frame)
 
 static void read_host(void)
 {
-	struct proto_frame frame;
+	struct frame frame;
 	ssize_t n;
 
 	do {
 		size_t size;
-		uint8_t *space = proto_decoder_space(&host.decoder, &size);
+		uint8_t *space = frame_decoder_space(&host.decoder, &size);
 
 		n = read(host.fd, space, size);
 		if (n > 0)
-			proto_decoder_added(&host.decoder, n);
-		while (proto_decoder_next(&host.decoder, &frame))
+			frame_decoder_added(&host.decoder, n);
+		while (frame_decoder_next(&host.decoder, &frame))
 			note(&frame);
 	} while (n > 0);
 }
@@ -169,7 +169,7 @@ static bool came_samples(uint64_t first, uint64_t last, uint16_t flags)
 
 static void start(size_t ring_size)
 {
-	struct proto_hello hello = { .version_min = 1, .version_max = 1, .interval_us = 100000,
+	struct proto_hello hello = { .version_min = 1, .version_max = 2, .interval_us = 100000,
 				     .vcpus = 2, .agent = "0.1", .kernel = "6.1" };
 
 	if (port_init(&port, port_path) < 0 || link_init(&link_, &port, &hello, ring_size) < 0)
@@ -207,9 +207,9 @@ static void test_welcome(void)
 	send_ack(3);
 	exchange();
 	ok(host.count == 0 && link_.tail == 0, "an acknowledgement before welcome frees nothing");
-	send_welcome(1, 2);
+	send_welcome(2, 2);
 	exchange();
-	ok(came_samples(3, 3, PROTO_FLAG_DELAYED), "welcome's are dropped, the rest is sent, delayed");
+	ok(came_samples(3, 3, FRAME_FLAG_DELAYED), "welcome's are dropped, the rest is sent, delayed");
 	ok(link_.tail == 2 && link_.dropped == 0, "these were committed, not lost");
 	fresh = make_sample(4);
 	fresh.t_boot_ns = sampler_boot_ns();
@@ -226,11 +226,11 @@ static void test_ack(void)
 	start(RING);
 	connect_host();
 	exchange();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	for (uint64_t i = 1; i <= 5; i++)
 		add(i);
 	exchange();
-	ok(came_samples(1, 5, PROTO_FLAG_DELAYED) && link_.tail == 0, "sent is not committed");
+	ok(came_samples(1, 5, FRAME_FLAG_DELAYED) && link_.tail == 0, "sent is not committed");
 	send_ack(3);
 	exchange();
 	ok(link_.tail == 3 && host.count == 0, "an acknowledgement frees, nothing is sent again");
@@ -241,14 +241,14 @@ static void test_ack(void)
 	for (uint64_t i = 6; i <= 11; i++)
 		add(i);
 	exchange();
-	ok(came_samples(6, 11, PROTO_FLAG_DELAYED) && link_.dropped == 0,
+	ok(came_samples(6, 11, FRAME_FLAG_DELAYED) && link_.dropped == 0,
 	   "what was freed is room again");
 	send_ack(UINT64_MAX);
 	exchange();
 	ok(link_.tail == 11 && link_.next == 11, "one beyond all frees all");
 	add(12);
 	exchange();
-	ok(came_samples(12, 12, PROTO_FLAG_DELAYED), "and the next sample goes out");
+	ok(came_samples(12, 12, FRAME_FLAG_DELAYED), "and the next sample goes out");
 	stop();
 }
 
@@ -260,13 +260,13 @@ static void test_overflow(void)
 	ok(link_.dropped == 20 - RING, "overflow drops and counts");
 	connect_host();
 	exchange();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	exchange();
-	ok(came_samples(21 - RING, 20, PROTO_FLAG_DELAYED), "the oldest were dropped");
+	ok(came_samples(21 - RING, 20, FRAME_FLAG_DELAYED), "the oldest were dropped");
 	for (uint64_t i = 21; i <= 30; i++)
 		add(i);
 	exchange();
-	ok(came_samples(21, 30, PROTO_FLAG_DELAYED) && link_.dropped == 30 - RING,
+	ok(came_samples(21, 30, FRAME_FLAG_DELAYED) && link_.dropped == 30 - RING,
 	   "what was sent but not committed is counted as well");
 	stop();
 }
@@ -276,7 +276,7 @@ static void test_call(void)
 	start(RING);
 	connect_host();
 	exchange();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	add(1);
 	exchange();
 	send_call();
@@ -285,9 +285,9 @@ static void test_call(void)
 	add(2);
 	exchange();
 	ok(host.count == 0, "samples wait for its welcome");
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	exchange();
-	ok(came_samples(1, 2, PROTO_FLAG_DELAYED), "which replays what is not committed");
+	ok(came_samples(1, 2, FRAME_FLAG_DELAYED), "which replays what is not committed");
 	send_call();
 	send_call();
 	exchange();
@@ -307,7 +307,7 @@ static void test_versions(void)
 	start(RING);
 	connect_host();
 	exchange();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	add(1);
 	exchange();
 	send_welcome(0, 0);
@@ -315,23 +315,23 @@ static void test_versions(void)
 	add(2);
 	exchange();
 	ok(host.count == 0 && !link_wants_write(&link_), "a welcome of version 0 stops samples");
-	send_welcome(2, 2);
+	send_welcome(3, 2);
 	exchange();
 	ok(host.count == 0 && link_.tail == 0,
 	   "one of a version not offered is no welcome and commits nothing");
 	link_.hello_sent_ns = 0;
 	exchange();
 	ok(came_hello(), "hello goes on: the daemon may be updated");
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	exchange();
-	ok(came_samples(1, 2, PROTO_FLAG_DELAYED), "and then nothing was lost");
+	ok(came_samples(1, 2, FRAME_FLAG_DELAYED), "and then nothing was lost");
 	stop();
 }
 
 static void test_garbage(void)
 {
 	static const char garbage[] = "GET / HTTP/1.1\r\n\r\nVMx\xf1VMx\xf1\x01\x04";
-	static char much[3 * PROTO_FRAME_MAX];
+	static char much[3 * FRAME_MAX];
 	uint8_t buf[PROTO_ENCODED_MAX];
 	struct sample sample = make_sample(9);
 	int len;
@@ -340,13 +340,13 @@ static void test_garbage(void)
 	connect_host();
 	exchange();
 	send_host(garbage, sizeof(garbage) - 1);
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	add(1);
 	add(2);
 	exchange();
-	ok(came_samples(1, 2, PROTO_FLAG_DELAYED), "garbage in front of a welcome is skipped");
+	ok(came_samples(1, 2, FRAME_FLAG_DELAYED), "garbage in front of a welcome is skipped");
 	send_host(garbage, sizeof(garbage) - 1);
-	len = proto_encode_sample(buf, sizeof(buf), &sample, 0);
+	len = proto_encode_sample(buf, sizeof(buf), &sample, 1, 0);
 	send_host(buf, len);
 	buf[len - 1] ^= 1;
 	send_host(buf, len);
@@ -381,7 +381,7 @@ static void test_no_reader(void)
 	connect_host();
 	exchange();
 	shrink_buffers();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	link_service(&link_);
 	start_ns = sampler_boot_ns();
 	for (uint64_t i = 1; i <= SAMPLES; i++) {
@@ -393,7 +393,7 @@ static void test_no_reader(void)
 	   "a host that does not read blocks nothing");
 	ok(link_.dropped == 0 && link_.head == SAMPLES, "and what it does not read is kept");
 	exchange();
-	ok(came_samples(1, SAMPLES, PROTO_FLAG_DELAYED) && !link_wants_write(&link_),
+	ok(came_samples(1, SAMPLES, FRAME_FLAG_DELAYED) && !link_wants_write(&link_),
 	   "when it reads again, nothing was lost or torn");
 	stop();
 }
@@ -423,7 +423,7 @@ static void test_waiting(void)
 	connect_host();
 	exchange();
 	shrink_buffers();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	link_service(&link_);
 	last = add_new_until_full();
 	begun = link_.out_pos > 0;
@@ -431,7 +431,7 @@ static void test_waiting(void)
 	ok(host.count == last && host.frames[last - 1].sequence == last && !host.decoder.bytes_skipped,
 	   "new samples fill the port: all come");
 	ok(host.frames[0].flags == 0, "the first was not delayed");
-	ok(begun || host.frames[last - 1].flags == PROTO_FLAG_DELAYED,
+	ok(begun || host.frames[last - 1].flags == FRAME_FLAG_DELAYED,
 	   "the one that found no room says that it waited");
 	stop();
 
@@ -439,7 +439,7 @@ static void test_waiting(void)
 	connect_host();
 	exchange();
 	shrink_buffers();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	link_service(&link_);
 	(void)add_new_until_full();
 	begun = link_.out_pos > 0;
@@ -449,7 +449,7 @@ static void test_waiting(void)
 	ok(begun || (host.count && host.frames[host.count - 1].type == PROTO_HELLO &&
 		     link_.next < link_.head),
 	   "a call overtakes a sample that waits, which goes after the welcome");
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	exchange();
 	ok(host.count == link_.head && host.frames[host.count - 1].sequence == link_.head,
 	   "with all the others");
@@ -462,7 +462,7 @@ static void test_reconnect(void)
 	connect_host();
 	exchange();
 	shrink_buffers();
-	send_welcome(1, 0);
+	send_welcome(2, 0);
 	for (uint64_t i = 1; i <= 100; i++) {
 		add(i);
 		link_service(&link_);
@@ -483,9 +483,9 @@ static void test_reconnect(void)
 	exchange();
 	ok(came_hello() && host.decoder.bytes_skipped == 0,
 	   "the next gets a hello, no rest of a frame and no sample in front of it");
-	send_welcome(1, 20);
+	send_welcome(2, 20);
 	exchange();
-	ok(came_samples(21, 102, PROTO_FLAG_DELAYED), "and all that is not committed");
+	ok(came_samples(21, 102, FRAME_FLAG_DELAYED), "and all that is not committed");
 	ok(link_.dropped == 0, "nothing was dropped");
 
 	/* Without a tick in between. */
@@ -494,7 +494,7 @@ static void test_reconnect(void)
 	link_service(&link_);
 	read_host();
 	ok(came_hello(), "a host that is replaced at once gets a hello, too");
-	send_welcome(1, 102);
+	send_welcome(2, 102);
 	exchange();
 	ok(host.count == 0 && link_.tail == 102, "all was committed: nothing is replayed");
 	stop();

@@ -1,131 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "guest-agent/shared/proto.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <zlib.h>
 
-/* Header: offsets. The layout is the same in every version. */
-#define HEADER_MAGIC 0
-#define HEADER_VERSION 4
-#define HEADER_TYPE 5
-#define HEADER_FLAGS 6
-#define HEADER_LENGTH 8
-#define HEADER_CRC 12
-static const uint8_t magic[4] = { 'V', 'M', 'x', 0xf1 };
+#include "guest-agent/shared/detail.h"
 
 #define WORKLOAD_KNOWN (UINT64_MAX >> (64 - WORKLOAD_COUNT))
+/* Those that version 1 has; its recording says so. */
+#define WORKLOAD_VERSION_1 0xffffff
 
-/* Fields behind a payload's fixed part: u16 number, u16 length, value. */
+/* Fields behind a payload's fixed part. A sample's lists are from DETAIL_FIRST on. */
 enum {
 	FIELD_LEAF = 1,
 	FIELD_GENERATION = 2,
 	FIELD_AGENT = 3,
 	FIELD_KERNEL = 4,
+	FIELD_STARTED = 5,
+	FIELD_LABEL = 8,
+	FIELD_STATUS = 9,
 	FIELD_EXITS = 16,
 	FIELD_HANDLING = 17,
-	FIELD_WORKLOAD = 18,
+	FIELD_WORKLOAD_1 = 18,
+	FIELD_WORKLOAD = 19,
+	FIELD_AWAY = 20,
+	FIELD_CLOCK = 21,
+	FIELD_PACE = 22,
+	FIELD_AGENT_COUNTS = 23,
 };
 
-struct writer {
-	uint8_t *buf;
-	size_t size;
-	size_t len;
-	bool overflow;
-};
-
-struct reader {
-	const uint8_t *buf;
-	size_t len;
-	bool overflow;
-};
-
-static uint64_t get_le(const uint8_t *p, size_t bytes)
+static void put_text(struct wire_writer *w, uint16_t number, const char *text, size_t max)
 {
-	uint64_t v = 0;
+	size_t len = strnlen(text, max);
 
-	while (bytes--)
-		v = v << 8 | p[bytes];
-	return v;
+	wire_put_field(w, number, len);
+	wire_put_bytes(w, text, len);
 }
 
-static void set_le(uint8_t *p, uint64_t v, size_t bytes)
+static void put_number(struct wire_writer *w, uint16_t number, uint64_t value)
 {
-	for (size_t i = 0; i < bytes; i++, v >>= 8)
-		p[i] = v & 0xff;
+	wire_put_field(w, number, 8);
+	wire_put(w, value, 8);
 }
 
-static void put_bytes(struct writer *w, const void *bytes, size_t len)
+/* @text has room for @max and a terminator. */
+static void take_text(struct wire_reader *value, char *text, size_t max)
 {
-	if (w->overflow || len > w->size - w->len) {
-		w->overflow = true;
-		return;
-	}
-	memcpy(w->buf + w->len, bytes, len);
-	w->len += len;
-}
-
-static void put(struct writer *w, uint64_t v, size_t bytes)
-{
-	uint8_t le[8];
-
-	set_le(le, v, bytes);
-	put_bytes(w, le, bytes);
-}
-
-static void put_field(struct writer *w, uint16_t number, size_t len)
-{
-	put(w, number, 2);
-	put(w, len, 2);
-}
-
-static void put_text(struct writer *w, uint16_t number, const char *text)
-{
-	size_t len = strnlen(text, PROTO_TEXT_MAX);
-
-	put_field(w, number, len);
-	put_bytes(w, text, len);
-}
-
-static const uint8_t *take_bytes(struct reader *r, size_t len)
-{
-	const uint8_t *p = r->buf;
-
-	if (r->overflow || len > r->len) {
-		r->overflow = true;
-		return NULL;
-	}
-	r->buf += len;
-	r->len -= len;
-	return p;
-}
-
-static uint64_t take(struct reader *r, size_t bytes)
-{
-	const uint8_t *p = take_bytes(r, bytes);
-
-	return p ? get_le(p, bytes) : 0;
-}
-
-/* The next field as a reader of its own, or false at the end of the payload. */
-static bool take_field(struct reader *r, uint16_t *ret_number, struct reader *ret_value)
-{
-	size_t len;
-
-	if (r->overflow || r->len == 0)
-		return false;
-	*ret_number = take(r, 2);
-	len = take(r, 2);
-	ret_value->buf = take_bytes(r, len);
-	ret_value->len = len;
-	ret_value->overflow = false;
-	return !r->overflow;
-}
-
-static void take_text(struct reader *value, char text[PROTO_TEXT_MAX + 1])
-{
-	size_t len = value->len < PROTO_TEXT_MAX ? value->len : PROTO_TEXT_MAX;
+	size_t len = value->len < max ? value->len : max;
 
 	for (size_t i = 0; i < len; i++) {
 		uint8_t c = value->buf[i];
@@ -135,324 +56,413 @@ static void take_text(struct reader *value, char text[PROTO_TEXT_MAX + 1])
 	text[len] = '\0';
 }
 
-static struct writer frame_begin(void *buf, size_t size)
+static struct wire_reader payload_of(const struct frame *untrusted)
 {
-	struct writer w = { .buf = buf, .size = size };
-
-	if (size < PROTO_HEADER_SIZE + PROTO_TRAILER_SIZE) {
-		w.overflow = true;
-	} else {
-		w.size -= PROTO_TRAILER_SIZE;
-		w.len = PROTO_HEADER_SIZE;
-	}
-	return w;
+	return (struct wire_reader){ .buf = untrusted->payload, .len = untrusted->payload_len };
 }
 
-static int frame_end(struct writer *w, uint8_t type, uint16_t flags)
-{
-	size_t payload_len = w->len - PROTO_HEADER_SIZE;
-	uint8_t *h = w->buf;
-
-	if (w->overflow || payload_len > PROTO_PAYLOAD_MAX)
-		return -ENOBUFS;
-	memcpy(h + HEADER_MAGIC, magic, sizeof(magic));
-	h[HEADER_VERSION] = PROTO_VERSION;
-	h[HEADER_TYPE] = type;
-	set_le(h + HEADER_FLAGS, flags, 2);
-	set_le(h + HEADER_LENGTH, payload_len, 4);
-	set_le(h + HEADER_CRC, crc32(0, h, HEADER_CRC), 4);
-	set_le(w->buf + w->len, crc32(0, h + PROTO_HEADER_SIZE, payload_len), PROTO_TRAILER_SIZE);
-	return w->len + PROTO_TRAILER_SIZE;
-}
+/* ---- hello, welcome, ack, call, pace ---- */
 
 int proto_encode_hello(void *buf, size_t size, const struct proto_hello *hello)
 {
-	struct writer w = frame_begin(buf, size);
+	struct wire_writer w = frame_begin(buf, size);
 
-	put(&w, hello->version_min, 2);
-	put(&w, hello->version_max, 2);
-	put_bytes(&w, hello->boot_id, PROTO_BOOT_ID_SIZE);
-	put(&w, hello->t_boot_ns, 8);
-	put(&w, hello->t_wall_ns, 8);
-	put(&w, hello->interval_us, 4);
-	put(&w, hello->vcpus, 4);
+	wire_put(&w, hello->version_min, 2);
+	wire_put(&w, hello->version_max, 2);
+	wire_put_bytes(&w, hello->boot_id, PROTO_BOOT_ID_SIZE);
+	wire_put(&w, hello->t_boot_ns, 8);
+	wire_put(&w, hello->t_wall_ns, 8);
+	wire_put(&w, hello->interval_us, 4);
+	wire_put(&w, hello->vcpus, 4);
 	if (hello->has & PROTO_HELLO_HAS_LEAF) {
-		put_field(&w, FIELD_LEAF, 16);
-		put(&w, hello->leaf_version, 4);
-		put(&w, hello->leaf_features, 4);
-		put(&w, hello->reason_namespace, 4);
-		put(&w, hello->tsc_khz, 4);
+		wire_put_field(&w, FIELD_LEAF, 16);
+		wire_put(&w, hello->leaf_version, 4);
+		wire_put(&w, hello->leaf_features, 4);
+		wire_put(&w, hello->reason_namespace, 4);
+		wire_put(&w, hello->tsc_khz, 4);
 	}
-	if (hello->has & PROTO_HELLO_HAS_GENERATION) {
-		put_field(&w, FIELD_GENERATION, 8);
-		put(&w, hello->generation, 8);
+	if (hello->has & PROTO_HELLO_HAS_GENERATION)
+		put_number(&w, FIELD_GENERATION, hello->generation);
+	put_text(&w, FIELD_AGENT, hello->agent, PROTO_TEXT_MAX);
+	put_text(&w, FIELD_KERNEL, hello->kernel, PROTO_TEXT_MAX);
+	if (hello->has & PROTO_HELLO_HAS_AGENT) {
+		wire_put_field(&w, FIELD_STARTED, 12);
+		wire_put(&w, hello->started, 8);
+		wire_put(&w, hello->interval_min_us, 4);
 	}
-	put_text(&w, FIELD_AGENT, hello->agent);
-	put_text(&w, FIELD_KERNEL, hello->kernel);
-	return frame_end(&w, PROTO_HELLO, 0);
+	return frame_end(&w, PROTO_VERSION, PROTO_HELLO, 0);
 }
 
-int proto_encode_welcome(void *buf, size_t size, const struct proto_welcome *welcome)
+int proto_decode_hello(const struct frame *untrusted, struct proto_hello *ret_hello)
 {
-	struct writer w = frame_begin(buf, size);
-
-	put(&w, welcome->version, 2);
-	put(&w, welcome->committed, 8);
-	return frame_end(&w, PROTO_WELCOME, 0);
-}
-
-int proto_encode_ack(void *buf, size_t size, const struct proto_ack *ack)
-{
-	struct writer w = frame_begin(buf, size);
-
-	put(&w, ack->committed, 8);
-	return frame_end(&w, PROTO_ACK, 0);
-}
-
-int proto_encode_call(void *buf, size_t size)
-{
-	struct writer w = frame_begin(buf, size);
-
-	return frame_end(&w, PROTO_CALL, 0);
-}
-
-int proto_encode_sample(void *buf, size_t size, const struct sample *sample, uint16_t flags)
-{
-	struct writer w = frame_begin(buf, size);
-	uint64_t mask = sample->workload.mask & WORKLOAD_KNOWN;
-
-	put(&w, sample->sequence, 8);
-	put(&w, sample->t_boot_ns, 8);
-	put(&w, sample->t_wall_ns, 8);
-	if (sample->has & SAMPLE_HAS_GENERATION) {
-		put_field(&w, FIELD_GENERATION, 8);
-		put(&w, sample->generation, 8);
-	}
-	if (sample->has & SAMPLE_HAS_EXITS) {
-		put_field(&w, FIELD_EXITS, 8);
-		put(&w, sample->exits, 8);
-	}
-	if (sample->has & SAMPLE_HAS_HANDLING) {
-		put_field(&w, FIELD_HANDLING, 8);
-		put(&w, sample->handling_cycles, 8);
-	}
-	if (mask) {
-		put_field(&w, FIELD_WORKLOAD, 8 + 8 * __builtin_popcountll(mask));
-		put(&w, mask, 8);
-		for (unsigned int i = 0; i < WORKLOAD_COUNT; i++) {
-			if (mask >> i & 1)
-				put(&w, sample->workload.value[i], 8);
-		}
-	}
-	return frame_end(&w, PROTO_SAMPLE, flags);
-}
-
-int proto_decode_hello(const struct proto_frame *untrusted, struct proto_hello *ret_hello)
-{
-	struct reader r = { .buf = untrusted->payload, .len = untrusted->payload_len };
+	struct wire_reader r = payload_of(untrusted), value;
 	struct proto_hello hello = { 0 };
 	const uint8_t *boot_id;
-	struct reader value;
 	uint16_t number;
 
-	hello.version_min = take(&r, 2);
-	hello.version_max = take(&r, 2);
-	boot_id = take_bytes(&r, PROTO_BOOT_ID_SIZE);
-	hello.t_boot_ns = take(&r, 8);
-	hello.t_wall_ns = take(&r, 8);
-	hello.interval_us = take(&r, 4);
-	hello.vcpus = take(&r, 4);
+	hello.version_min = wire_take(&r, 2);
+	hello.version_max = wire_take(&r, 2);
+	boot_id = wire_take_bytes(&r, PROTO_BOOT_ID_SIZE);
+	hello.t_boot_ns = wire_take(&r, 8);
+	hello.t_wall_ns = wire_take(&r, 8);
+	hello.interval_us = wire_take(&r, 4);
+	hello.vcpus = wire_take(&r, 4);
 	if (r.overflow || hello.version_min > hello.version_max)
 		return -EBADMSG;
 	memcpy(hello.boot_id, boot_id, PROTO_BOOT_ID_SIZE);
-	while (take_field(&r, &number, &value)) {
+	while (wire_take_field(&r, &number, &value)) {
 		switch (number) {
 		case FIELD_LEAF:
-			hello.leaf_version = take(&value, 4);
-			hello.leaf_features = take(&value, 4);
-			hello.reason_namespace = take(&value, 4);
-			hello.tsc_khz = take(&value, 4);
+			hello.leaf_version = wire_take(&value, 4);
+			hello.leaf_features = wire_take(&value, 4);
+			hello.reason_namespace = wire_take(&value, 4);
+			hello.tsc_khz = wire_take(&value, 4);
 			hello.has |= PROTO_HELLO_HAS_LEAF;
 			break;
 		case FIELD_GENERATION:
-			hello.generation = take(&value, 8);
+			hello.generation = wire_take(&value, 8);
 			hello.has |= PROTO_HELLO_HAS_GENERATION;
 			break;
 		case FIELD_AGENT:
-			take_text(&value, hello.agent);
+			take_text(&value, hello.agent, PROTO_TEXT_MAX);
 			break;
 		case FIELD_KERNEL:
-			take_text(&value, hello.kernel);
+			take_text(&value, hello.kernel, PROTO_TEXT_MAX);
+			break;
+		case FIELD_STARTED:
+			hello.started = wire_take(&value, 8);
+			hello.interval_min_us = wire_take(&value, 4);
+			hello.has |= PROTO_HELLO_HAS_AGENT;
 			break;
 		}
 		if (value.overflow)
 			return -EBADMSG;
 	}
-	if (r.overflow)
+	if (r.overflow || hello.started > INT64_MAX)
 		return -EBADMSG;
 	*ret_hello = hello;
 	return 0;
 }
 
-int proto_decode_welcome(const struct proto_frame *untrusted, struct proto_welcome *ret_welcome)
+int proto_encode_welcome(void *buf, size_t size, const struct proto_welcome *welcome)
 {
-	struct reader r = { .buf = untrusted->payload, .len = untrusted->payload_len };
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, welcome->version, 2);
+	wire_put(&w, welcome->committed, 8);
+	return frame_end(&w, PROTO_VERSION, PROTO_WELCOME, 0);
+}
+
+int proto_decode_welcome(const struct frame *untrusted, struct proto_welcome *ret_welcome)
+{
+	struct wire_reader r = payload_of(untrusted);
 	struct proto_welcome welcome;
 
-	welcome.version = take(&r, 2);
-	welcome.committed = take(&r, 8);
+	welcome.version = wire_take(&r, 2);
+	welcome.committed = wire_take(&r, 8);
 	if (r.overflow)
 		return -EBADMSG;
 	*ret_welcome = welcome;
 	return 0;
 }
 
-int proto_decode_ack(const struct proto_frame *untrusted, struct proto_ack *ret_ack)
+int proto_encode_ack(void *buf, size_t size, const struct proto_ack *ack)
 {
-	struct reader r = { .buf = untrusted->payload, .len = untrusted->payload_len };
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, ack->committed, 8);
+	return frame_end(&w, PROTO_VERSION, PROTO_ACK, 0);
+}
+
+int proto_decode_ack(const struct frame *untrusted, struct proto_ack *ret_ack)
+{
+	struct wire_reader r = payload_of(untrusted);
 	struct proto_ack ack;
 
-	ack.committed = take(&r, 8);
+	ack.committed = wire_take(&r, 8);
 	if (r.overflow)
 		return -EBADMSG;
 	*ret_ack = ack;
 	return 0;
 }
 
+int proto_encode_call(void *buf, size_t size)
+{
+	struct wire_writer w = frame_begin(buf, size);
+
+	return frame_end(&w, PROTO_VERSION, PROTO_CALL, 0);
+}
+
+int proto_encode_pace(void *buf, size_t size, const struct proto_pace *pace)
+{
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, pace->interval_us, 4);
+	return frame_end(&w, PROTO_VERSION, PROTO_PACE, 0);
+}
+
+int proto_decode_pace(const struct frame *untrusted, struct proto_pace *ret_pace)
+{
+	struct wire_reader r = payload_of(untrusted);
+	struct proto_pace pace;
+
+	pace.interval_us = wire_take(&r, 4);
+	if (r.overflow)
+		return -EBADMSG;
+	*ret_pace = pace;
+	return 0;
+}
+
+/* ---- sample ---- */
+
+static void put_workload_1(struct wire_writer *w, const struct workload *workload)
+{
+	uint64_t mask = workload->mask & WORKLOAD_VERSION_1;
+
+	if (!mask)
+		return;
+	wire_put_field(w, FIELD_WORKLOAD_1, 8 + 8 * __builtin_popcountll(mask));
+	wire_put(w, mask, 8);
+	for (unsigned int i = 0; i < WORKLOAD_COUNT; i++) {
+		if (mask >> i & 1)
+			wire_put(w, workload->value[i], 8);
+	}
+}
+
+static void put_workload(struct wire_writer *w, const struct workload *workload)
+{
+	uint64_t mask = workload->mask & WORKLOAD_KNOWN;
+	size_t began;
+
+	if (!mask)
+		return;
+	began = wire_begin_field(w, FIELD_WORKLOAD);
+	wire_put_varint(w, mask);
+	for (unsigned int i = 0; i < WORKLOAD_COUNT; i++) {
+		if (mask >> i & 1)
+			wire_put_varint(w, workload->value[i]);
+	}
+	wire_end_field(w, began);
+}
+
+static void put_sample_2(struct wire_writer *w, const struct sample *sample)
+{
+	put_workload(w, &sample->workload);
+	if (sample->has & SAMPLE_HAS_AWAY) {
+		wire_put_field(w, FIELD_AWAY, 16);
+		wire_put(w, sample->away_cycles, 8);
+		wire_put(w, sample->idle_cycles, 8);
+	}
+	if (sample->has & SAMPLE_HAS_CLOCK) {
+		wire_put_field(w, FIELD_CLOCK, 20);
+		wire_put(w, sample->host_ns, 8);
+		wire_put(w, sample->guest_tsc, 8);
+		wire_put(w, sample->clock_error_ns, 4);
+	}
+	if (sample->has & SAMPLE_HAS_PACE) {
+		wire_put_field(w, FIELD_PACE, 5);
+		wire_put(w, sample->interval_us, 4);
+		wire_put(w, sample->pace, 1);
+	}
+	if (sample->has & SAMPLE_HAS_AGENT) {
+		wire_put_field(w, FIELD_AGENT_COUNTS, 16);
+		wire_put(w, sample->agent_exits, 8);
+		wire_put(w, sample->taken, 8);
+	}
+	wire_put_bytes(w, sample->detail, sample->detail_len);
+}
+
+int proto_encode_sample(void *buf, size_t size, const struct sample *sample, uint16_t version,
+			uint16_t flags)
+{
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, sample->sequence, 8);
+	wire_put(&w, sample->t_boot_ns, 8);
+	wire_put(&w, sample->t_wall_ns, 8);
+	if (sample->has & SAMPLE_HAS_GENERATION)
+		put_number(&w, FIELD_GENERATION, sample->generation);
+	if (sample->has & SAMPLE_HAS_EXITS)
+		put_number(&w, FIELD_EXITS, sample->exits);
+	if (sample->has & SAMPLE_HAS_HANDLING)
+		put_number(&w, FIELD_HANDLING, sample->handling_cycles);
+	if (version < 2)
+		put_workload_1(&w, &sample->workload);
+	else
+		put_sample_2(&w, sample);
+	return frame_end(&w, version < 2 ? version : PROTO_VERSION, PROTO_SAMPLE, flags);
+}
+
 /*
  * Values that this version does not know sit behind the known ones, their bits
  * above the known bits, so a newer sender's are skipped by not reading them.
  */
-static void take_workload(struct reader *value, struct workload *workload)
+static void take_workload(struct wire_reader *value, bool compact, struct workload *workload)
 {
-	uint64_t mask = take(value, 8);
+	uint64_t mask = compact ? wire_take_varint(value) : wire_take(value, 8);
 
 	for (unsigned int i = 0; i < WORKLOAD_COUNT; i++) {
 		if (mask >> i & 1)
-			workload->value[i] = take(value, 8);
+			workload->value[i] = compact ? wire_take_varint(value) : wire_take(value, 8);
 	}
 	workload->mask = mask & WORKLOAD_KNOWN;
 }
 
-int proto_decode_sample(const struct proto_frame *untrusted, struct sample *ret_sample)
+static void take_sample_field(uint16_t number, struct wire_reader *value, struct sample *sample)
 {
-	struct reader r = { .buf = untrusted->payload, .len = untrusted->payload_len };
+	switch (number) {
+	case FIELD_GENERATION:
+		sample->generation = wire_take(value, 8);
+		sample->has |= SAMPLE_HAS_GENERATION;
+		break;
+	case FIELD_EXITS:
+		sample->exits = wire_take(value, 8);
+		sample->has |= SAMPLE_HAS_EXITS;
+		break;
+	case FIELD_HANDLING:
+		sample->handling_cycles = wire_take(value, 8);
+		sample->has |= SAMPLE_HAS_HANDLING;
+		break;
+	case FIELD_WORKLOAD_1:
+	case FIELD_WORKLOAD:
+		take_workload(value, number == FIELD_WORKLOAD, &sample->workload);
+		break;
+	case FIELD_AWAY:
+		sample->away_cycles = wire_take(value, 8);
+		sample->idle_cycles = wire_take(value, 8);
+		sample->has |= SAMPLE_HAS_AWAY;
+		break;
+	case FIELD_CLOCK:
+		sample->host_ns = wire_take(value, 8);
+		sample->guest_tsc = wire_take(value, 8);
+		sample->clock_error_ns = wire_take(value, 4);
+		sample->has |= SAMPLE_HAS_CLOCK;
+		break;
+	case FIELD_PACE:
+		sample->interval_us = wire_take(value, 4);
+		sample->pace = wire_take(value, 1);
+		sample->has |= SAMPLE_HAS_PACE;
+		break;
+	case FIELD_AGENT_COUNTS:
+		sample->agent_exits = wire_take(value, 8);
+		sample->taken = wire_take(value, 8);
+		sample->has |= SAMPLE_HAS_AGENT;
+		break;
+	}
+}
+
+int proto_decode_sample(const struct frame *untrusted, struct sample *ret_sample)
+{
+	struct wire_reader r = payload_of(untrusted), value;
 	struct sample sample = { 0 };
-	struct reader value;
+	const uint8_t *field;
 	uint16_t number;
 
-	sample.sequence = take(&r, 8);
-	sample.t_boot_ns = take(&r, 8);
-	sample.t_wall_ns = take(&r, 8);
+	sample.sequence = wire_take(&r, 8);
+	sample.t_boot_ns = wire_take(&r, 8);
+	sample.t_wall_ns = wire_take(&r, 8);
 	if (r.overflow || sample.sequence == 0 || sample.sequence > INT64_MAX ||
 	    sample.t_boot_ns > INT64_MAX)
 		return -EBADMSG;
-	while (take_field(&r, &number, &value)) {
-		switch (number) {
-		case FIELD_GENERATION:
-			sample.generation = take(&value, 8);
-			sample.has |= SAMPLE_HAS_GENERATION;
-			break;
-		case FIELD_EXITS:
-			sample.exits = take(&value, 8);
-			sample.has |= SAMPLE_HAS_EXITS;
-			break;
-		case FIELD_HANDLING:
-			sample.handling_cycles = take(&value, 8);
-			sample.has |= SAMPLE_HAS_HANDLING;
-			break;
-		case FIELD_WORKLOAD:
-			take_workload(&value, &sample.workload);
-			break;
+	for (field = r.buf; wire_take_field(&r, &number, &value); field = r.buf) {
+		if (number >= DETAIL_FIRST && !sample.detail)
+			sample.detail = field;
+		if (number >= DETAIL_FIRST)
+			continue;
+		take_sample_field(number, &value, &sample);
+		if (value.overflow || sample.detail)
+			return -EBADMSG;
+	}
+	if (sample.detail)
+		sample.detail_len = r.buf - sample.detail;
+	if (r.overflow || sample.host_ns > INT64_MAX ||
+	    !detail_is_valid(sample.detail, sample.detail_len))
+		return -EBADMSG;
+	*ret_sample = sample;
+	return 0;
+}
+
+/* ---- mark, gap ---- */
+
+int proto_encode_mark(void *buf, size_t size, const struct proto_mark *mark)
+{
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, mark->sequence, 8);
+	wire_put(&w, mark->t_boot_ns, 8);
+	wire_put(&w, mark->t_wall_ns, 8);
+	wire_put(&w, mark->kind, 4);
+	wire_put(&w, mark->uid, 4);
+	wire_put(&w, mark->begin, 8);
+	put_text(&w, FIELD_LABEL, mark->label, PROTO_LABEL_MAX);
+	if (mark->has & PROTO_MARK_HAS_STATUS) {
+		wire_put_field(&w, FIELD_STATUS, 4);
+		wire_put(&w, mark->status, 4);
+	}
+	return frame_end(&w, PROTO_VERSION, PROTO_MARK, 0);
+}
+
+int proto_decode_mark(const struct frame *untrusted, struct proto_mark *ret_mark)
+{
+	struct wire_reader r = payload_of(untrusted), value;
+	struct proto_mark mark = { 0 };
+	uint64_t kind;
+	uint16_t number;
+
+	mark.sequence = wire_take(&r, 8);
+	mark.t_boot_ns = wire_take(&r, 8);
+	mark.t_wall_ns = wire_take(&r, 8);
+	kind = wire_take(&r, 4);
+	mark.uid = wire_take(&r, 4);
+	mark.begin = wire_take(&r, 8);
+	if (r.overflow || mark.sequence == 0 || mark.sequence > INT64_MAX ||
+	    mark.t_boot_ns > INT64_MAX || mark.begin >= mark.sequence || kind == 0)
+		return -EBADMSG;
+	/* A newer kind is still something that happened. */
+	mark.kind = kind < PROTO_MARK_KINDS ? kind : PROTO_MARK_INSTANT;
+	while (wire_take_field(&r, &number, &value)) {
+		if (number == FIELD_LABEL)
+			take_text(&value, mark.label, PROTO_LABEL_MAX);
+		if (number == FIELD_STATUS) {
+			mark.status = wire_take(&value, 4);
+			mark.has |= PROTO_MARK_HAS_STATUS;
 		}
 		if (value.overflow)
 			return -EBADMSG;
 	}
 	if (r.overflow)
 		return -EBADMSG;
-	*ret_sample = sample;
+	*ret_mark = mark;
 	return 0;
 }
 
-uint8_t *proto_decoder_space(struct proto_decoder *decoder, size_t *ret_size)
+int proto_encode_gap(void *buf, size_t size, const struct proto_gap *gap)
 {
-	memmove(decoder->buf, decoder->buf + decoder->start, decoder->end - decoder->start);
-	decoder->end -= decoder->start;
-	decoder->start = 0;
-	*ret_size = sizeof(decoder->buf) - decoder->end;
-	return decoder->buf + decoder->end;
+	struct wire_writer w = frame_begin(buf, size);
+
+	wire_put(&w, gap->from, 8);
+	wire_put(&w, gap->to, 8);
+	wire_put(&w, gap->from_t_boot_ns, 8);
+	wire_put(&w, gap->to_t_boot_ns, 8);
+	wire_put(&w, gap->count, 4);
+	wire_put(&w, gap->cause, 4);
+	return frame_end(&w, PROTO_VERSION, PROTO_GAP, 0);
 }
 
-void proto_decoder_added(struct proto_decoder *decoder, size_t len)
+int proto_decode_gap(const struct frame *untrusted, struct proto_gap *ret_gap)
 {
-	assert(len <= sizeof(decoder->buf) - decoder->end);
-	decoder->end += len;
-}
+	struct wire_reader r = payload_of(untrusted);
+	struct proto_gap gap;
 
-void proto_decoder_reset(struct proto_decoder *decoder)
-{
-	decoder->bytes_skipped += decoder->end - decoder->start;
-	decoder->start = 0;
-	decoder->end = 0;
-}
-
-/* Drop bytes up to the next place, behind the current one, where a frame may begin. */
-static void skip_to_magic(struct proto_decoder *decoder)
-{
-	size_t from = decoder->start;
-	size_t i = from + 1;
-
-	while (i < decoder->end) {
-		size_t left = decoder->end - i;
-
-		if (memcmp(decoder->buf + i, magic, left < sizeof(magic) ? left : sizeof(magic)) == 0)
-			break;
-		i++;
-	}
-	decoder->start = i;
-	decoder->bytes_skipped += i - from;
-}
-
-bool proto_decoder_next(struct proto_decoder *decoder, struct proto_frame *ret_frame)
-{
-	for (;;) {
-		const uint8_t *h = decoder->buf + decoder->start;
-		size_t have = decoder->end - decoder->start;
-		size_t len;
-
-		if (have == 0)
-			return false;
-		if (memcmp(h, magic, have < sizeof(magic) ? have : sizeof(magic)) != 0) {
-			skip_to_magic(decoder);
-			continue;
-		}
-		if (have < PROTO_HEADER_SIZE)
-			return false;
-		len = get_le(h + HEADER_LENGTH, 4);
-		/* The header has a checksum of its own so that a damaged length cannot
-		 * make the decoder wait for bytes that never come. */
-		if (get_le(h + HEADER_CRC, 4) != crc32(0, h, HEADER_CRC) ||
-		    len > PROTO_PAYLOAD_MAX) {
-			decoder->frames_bad++;
-			skip_to_magic(decoder);
-			continue;
-		}
-		if (have < PROTO_HEADER_SIZE + len + PROTO_TRAILER_SIZE)
-			return false;
-		if (get_le(h + PROTO_HEADER_SIZE + len, 4) !=
-		    crc32(0, h + PROTO_HEADER_SIZE, len)) {
-			decoder->frames_bad++;
-			skip_to_magic(decoder);
-			continue;
-		}
-		*ret_frame = (struct proto_frame){
-			.version = h[HEADER_VERSION],
-			.type = h[HEADER_TYPE],
-			.flags = get_le(h + HEADER_FLAGS, 2),
-			.payload = h + PROTO_HEADER_SIZE,
-			.payload_len = len,
-		};
-		decoder->start += PROTO_HEADER_SIZE + len + PROTO_TRAILER_SIZE;
-		return true;
-	}
+	gap.from = wire_take(&r, 8);
+	gap.to = wire_take(&r, 8);
+	gap.from_t_boot_ns = wire_take(&r, 8);
+	gap.to_t_boot_ns = wire_take(&r, 8);
+	gap.count = wire_take(&r, 4);
+	gap.cause = wire_take(&r, 4);
+	if (r.overflow || gap.from == 0 || gap.from > gap.to || gap.to > INT64_MAX ||
+	    gap.from_t_boot_ns > gap.to_t_boot_ns || gap.to_t_boot_ns > INT64_MAX)
+		return -EBADMSG;
+	*ret_gap = gap;
+	return 0;
 }

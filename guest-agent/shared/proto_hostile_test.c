@@ -17,7 +17,7 @@ static uint64_t rng(void)
 	return rng_state;
 }
 
-static struct proto_decoder decoder;
+static struct frame_decoder decoder;
 
 /* Where a payload may end: behind the fixed part and behind each field. */
 static bool is_boundary(const uint8_t *payload, size_t fixed, size_t at)
@@ -32,12 +32,14 @@ static bool is_boundary(const uint8_t *payload, size_t fixed, size_t at)
 static void test_truncation(void)
 {
 	static const size_t fixed[] = { [PROTO_HELLO] = FIXED_HELLO, [PROTO_WELCOME] = 10,
-					[PROTO_SAMPLE] = FIXED_SAMPLE, [PROTO_ACK] = 8 };
+					[PROTO_SAMPLE] = FIXED_SAMPLE, [PROTO_ACK] = 8,
+					[PROTO_CALL] = 0, [PROTO_MARK] = FIXED_MARK,
+					[PROTO_GAP] = 40, [PROTO_PACE] = 4 };
 
 	for (size_t i = 0; i < LENGTH(types); i++) {
 		uint8_t type = types[i].type, buf[PROTO_ENCODED_MAX];
-		const uint8_t *payload = buf + PROTO_HEADER_SIZE;
-		int len = encode(type, buf, sizeof(buf)) - PROTO_HEADER_SIZE - PROTO_TRAILER_SIZE;
+		const uint8_t *payload = buf + FRAME_HEADER_SIZE;
+		int len = encode(type, buf, sizeof(buf)) - FRAME_HEADER_SIZE - FRAME_TRAILER_SIZE;
 		bool good = true;
 		union message m;
 
@@ -64,7 +66,7 @@ static void test_flipped_bits(void)
 {
 	for (size_t i = 0; i < LENGTH(types); i++) {
 		struct bytes stream = { .len = 0 };
-		struct proto_frame frame;
+		struct frame frame;
 		bool good = true;
 		int len = encode(types[i].type, stream.buf, PROTO_ENCODED_MAX);
 
@@ -75,7 +77,7 @@ static void test_flipped_bits(void)
 			good = good && feed(&decoder, stream.buf, stream.len, &frame) == 1 &&
 			       ack_of(&frame) == 77;
 			stream.buf[bit / 8] ^= 1 << bit % 8;
-			proto_decoder_reset(&decoder);
+			frame_decoder_reset(&decoder);
 		}
 		ok(good, "%s with any bit flipped is dropped, the frame behind it delivered",
 		   types[i].name);
@@ -84,11 +86,11 @@ static void test_flipped_bits(void)
 
 static void test_lengths(void)
 {
-	static const uint32_t too_long[] = { PROTO_PAYLOAD_MAX + 1, 0x10000, INT32_MAX,
+	static const uint32_t too_long[] = { FRAME_PAYLOAD_MAX + 1, 0x10000, INT32_MAX,
 					     UINT32_MAX - 19, UINT32_MAX };
-	static uint8_t payload[PROTO_PAYLOAD_MAX];
+	static uint8_t payload[FRAME_PAYLOAD_MAX];
 	struct bytes stream = { .len = 0 };
-	struct proto_frame frame;
+	struct frame frame;
 	bool good = true;
 
 	for (size_t i = 0; i < LENGTH(too_long); i++) {
@@ -109,7 +111,7 @@ static void test_lengths(void)
 	good = good && feed(&decoder, stream.buf + 20, stream.len - 21, &frame) == 0;
 	good = good && feed(&decoder, stream.buf + stream.len - 1, 1, &frame) == 1;
 	ok(good && frame.version == 9 && frame.type == 200 &&
-		   frame.payload_len == PROTO_PAYLOAD_MAX &&
+		   frame.payload_len == FRAME_PAYLOAD_MAX &&
 		   memcmp(frame.payload, payload, sizeof(payload)) == 0,
 	   "the longest payload, of a type and version still unknown");
 	ok(feed(&decoder, stream.buf, stream.len, &frame) == 1 &&
@@ -123,7 +125,7 @@ static void test_garbage(void)
 	static const char garbage[] = "\0noise VM VMx VMx\xf0 VMVMx\xf1 \xff\xff VVMx";
 	const size_t garbage_len = sizeof(garbage) - 1;
 	struct bytes stream = { .len = 0 };
-	struct proto_frame frame;
+	struct frame frame;
 	bool good = true;
 	size_t frames = 0;
 
@@ -144,7 +146,7 @@ static void test_garbage(void)
 		frames += feed(&decoder, stream.buf + i, 1, &frame);
 	ok(frames == 2 && ack_of(&frame) == 9, "the same byte by byte");
 	ok(feed(&decoder, (const uint8_t *)"VMx", 3, &frame) == 0, "half a magic waits");
-	proto_decoder_reset(&decoder);
+	frame_decoder_reset(&decoder);
 	stream.len = 0;
 	add_bytes(&stream, "\xf1\x01\x05", 3);
 	add_ack(&stream, 10);
@@ -157,7 +159,7 @@ static void test_resync(void)
 	uint8_t whole[PROTO_ENCODED_MAX];
 	size_t len = encode(PROTO_SAMPLE, whole, sizeof(whole));
 	struct bytes stream = { .len = 0 };
-	struct proto_frame frame;
+	struct frame frame;
 	bool good = true;
 
 	for (size_t cut = 1; cut < len; cut++) {
@@ -174,7 +176,7 @@ static void test_resync(void)
 				first = i;
 		}
 		good = good && n == 32 && ack_of(&frame) == 32 &&
-		       first <= 1 + len / (PROTO_HEADER_SIZE + 8 + PROTO_TRAILER_SIZE);
+		       first <= 1 + len / (FRAME_HEADER_SIZE + 8 + FRAME_TRAILER_SIZE);
 	}
 	ok(good, "a frame cut anywhere: none behind it is lost, none waits for more than its rest");
 
@@ -200,6 +202,30 @@ static void one_field(struct bytes *payload, uint16_t number, size_t said, size_
 	payload->len += have;
 }
 
+#define DETAIL(text, what) { text, sizeof(text) - 1, what }
+static const struct {
+	const char *bytes;
+	size_t len;
+	const char *what;
+} bad_details[] = {
+	DETAIL("\x20\0\x08\0\x05\1\1\1\x05\1\1\1", "a reason twice"),
+	DETAIL("\x21\0\x06\0\x02\1\1\x01\1\1", "vCPUs that descend"),
+	DETAIL("\x20\0\x03\0\x05\1\1", "a reason without its away time"),
+	DETAIL("\x20\0\x08\0\xff\xff\xff\xff\x1f\1\1\1", "a reason above 32 bits"),
+	DETAIL("\x22\0\x0b\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02\0",
+	       "a count above 64 bits"),
+	DETAIL("\x22\0\x0d\0\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01\0",
+	       "a number without an end"),
+	DETAIL("\x22\0\x04\0\x01\x03" "ab", "a name longer than its list"),
+	DETAIL("\x22\0\x05\0\x01\x03" "a\nb", "a name with a line's end in it"),
+	DETAIL("\x24\0\x43\0\x01\x41" "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	       "aaaaaaaa", "a name of 65 characters"),
+	DETAIL("\x24\0\0\0\x24\0\0\0", "a list twice"),
+	DETAIL("\x20\0\0\0\x10\0\x08\0\1\0\0\0\0\0\0\0", "a value behind the lists"),
+	DETAIL("\x15\0\x14\0\xff\xff\xff\xff\xff\xff\xff\xff" "\0\0\0\0\0\0\0\0\0\0\0\0",
+	       "a host time above INT64_MAX"),
+};
+
 static void test_refusals(void)
 {
 	struct proto_hello hello = { .version_min = 2, .version_max = 1 };
@@ -224,29 +250,40 @@ static void test_refusals(void)
 	for (size_t i = 0; i < LENGTH(bad); i++) {
 		struct sample sample = { .sequence = bad[i] };
 
-		good = good && proto_encode_sample(buf, sizeof(buf), &sample, 0) > 0 &&
-		       refused(PROTO_SAMPLE, buf + PROTO_HEADER_SIZE, FIXED_SAMPLE);
+		good = good && proto_encode_sample(buf, sizeof(buf), &sample, 2, 0) > 0 &&
+		       refused(PROTO_SAMPLE, buf + FRAME_HEADER_SIZE, FIXED_SAMPLE);
 	}
 	ok(good, "sequences 0 and above INT64_MAX");
 	proto_encode_sample(buf, sizeof(buf),
-			    &(struct sample){ .sequence = INT64_MAX, .t_boot_ns = INT64_MAX }, 0);
-	ok(decode(PROTO_SAMPLE, buf + PROTO_HEADER_SIZE, FIXED_SAMPLE, &m) == 0 &&
+			    &(struct sample){ .sequence = INT64_MAX, .t_boot_ns = INT64_MAX }, 2,
+			    0);
+	ok(decode(PROTO_SAMPLE, buf + FRAME_HEADER_SIZE, FIXED_SAMPLE, &m) == 0 &&
 		   m.sample.sequence == INT64_MAX,
 	   "but not INT64_MAX itself");
 	proto_encode_sample(buf, sizeof(buf),
-			    &(struct sample){ .sequence = 1, .t_boot_ns = 1ULL << 63 }, 0);
-	ok(refused(PROTO_SAMPLE, buf + PROTO_HEADER_SIZE, FIXED_SAMPLE),
+			    &(struct sample){ .sequence = 1, .t_boot_ns = 1ULL << 63 }, 2,
+			    0);
+	ok(refused(PROTO_SAMPLE, buf + FRAME_HEADER_SIZE, FIXED_SAMPLE),
 	   "a time above INT64_MAX");
 
+	for (size_t i = 0; i < LENGTH(bad_details); i++) {
+		payload.len = 0;
+		add_le(&payload, 1, 8);
+		add_le(&payload, 1, 8);
+		add_le(&payload, 1, 8);
+		add_bytes(&payload, bad_details[i].bytes, bad_details[i].len);
+		ok(refused(PROTO_SAMPLE, payload.buf, payload.len), "%s", bad_details[i].what);
+	}
+
 	proto_encode_hello(buf, sizeof(buf), &hello);
-	ok(refused(PROTO_HELLO, buf + PROTO_HEADER_SIZE, FIXED_HELLO), "version_min > version_max");
+	ok(refused(PROTO_HELLO, buf + FRAME_HEADER_SIZE, FIXED_HELLO), "version_min > version_max");
 }
 
 static void test_random(void)
 {
 	enum { CHUNK = 4096, CHUNKS = 1024 };
 	uint64_t total = 0, before = decoder.bytes_skipped;
-	struct proto_frame frame;
+	struct frame frame;
 	uint8_t chunk[CHUNK];
 	int frames = 0;
 
@@ -261,7 +298,7 @@ static void test_random(void)
 			memcpy(chunk + j, "VMx\xf1", 4);
 			if (i % 4 == 1)
 				continue;
-			uint32_t crc, length = rng() % (2 * PROTO_PAYLOAD_MAX);
+			uint32_t crc, length = rng() % (2 * FRAME_PAYLOAD_MAX);
 
 			memcpy(chunk + j + 8, &length, 4);
 			crc = crc32(0, chunk + j, 12);
@@ -275,7 +312,7 @@ static void test_random(void)
 		}
 	}
 	ok(frames == 0, "%llu random bytes: no frame", (unsigned long long)total);
-	proto_decoder_reset(&decoder);
+	frame_decoder_reset(&decoder);
 	ok(decoder.bytes_skipped - before == total, "every one of them counted");
 }
 
@@ -283,7 +320,7 @@ static void test_random(void)
 static bool again(uint8_t type, const union message *m)
 {
 	uint8_t buf[PROTO_ENCODED_MAX];
-	struct proto_frame frame;
+	struct frame frame;
 	union message n;
 	int len;
 
@@ -292,8 +329,18 @@ static bool again(uint8_t type, const union message *m)
 		return len > 0 && feed(&decoder, buf, len, &frame) == 1 &&
 		       proto_decode_hello(&frame, &n.hello) == 0 && same_hello(&n.hello, &m->hello);
 	}
+	if (type == PROTO_MARK) {
+		len = proto_encode_mark(buf, sizeof(buf), &m->mark);
+		return len > 0 && feed(&decoder, buf, len, &frame) == 1 &&
+		       proto_decode_mark(&frame, &n.mark) == 0 && same_mark(&n.mark, &m->mark);
+	}
+	if (type == PROTO_GAP) {
+		len = proto_encode_gap(buf, sizeof(buf), &m->gap);
+		return len > 0 && feed(&decoder, buf, len, &frame) == 1 &&
+		       proto_decode_gap(&frame, &n.gap) == 0 && same_gap(&n.gap, &m->gap);
+	}
 	if (type == PROTO_SAMPLE) {
-		len = proto_encode_sample(buf, sizeof(buf), &m->sample, 0);
+		len = proto_encode_sample(buf, sizeof(buf), &m->sample, 2, 0);
 		return len > 0 && feed(&decoder, buf, len, &frame) == 1 &&
 		       proto_decode_sample(&frame, &n.sample) == 0 &&
 		       same_sample(&n.sample, &m->sample);
@@ -308,14 +355,14 @@ static void test_mutations(void)
 
 	for (int i = 0; i < 200000; i++) {
 		uint8_t type = types[i % LENGTH(types)].type, buf[2 * PROTO_ENCODED_MAX];
-		size_t len = encode(type, buf, PROTO_ENCODED_MAX) - PROTO_TRAILER_SIZE;
+		size_t len = encode(type, buf, PROTO_ENCODED_MAX) - FRAME_TRAILER_SIZE;
 		union message m;
 
-		for (uint64_t n = rng() % 4; n && len > PROTO_HEADER_SIZE; n--)
-			buf[PROTO_HEADER_SIZE + rng() % (len - PROTO_HEADER_SIZE)] = rng();
+		for (uint64_t n = rng() % 4; n && len > FRAME_HEADER_SIZE; n--)
+			buf[FRAME_HEADER_SIZE + rng() % (len - FRAME_HEADER_SIZE)] = rng();
 		for (uint64_t n = rng() % 4 ? 0 : rng() % 64; n; n--)
 			buf[len++] = rng() % 32;
-		if (decode(type, buf + PROTO_HEADER_SIZE, len - PROTO_HEADER_SIZE, &m) < 0) {
+		if (decode(type, buf + FRAME_HEADER_SIZE, len - FRAME_HEADER_SIZE, &m) < 0) {
 			rejected++;
 		} else {
 			accepted++;

@@ -41,7 +41,16 @@ enum workload_type {
 	X(net_received_packets, WORKLOAD_COUNTER, "1") \
 	X(net_received_bytes, WORKLOAD_COUNTER, "B") \
 	X(net_sent_packets, WORKLOAD_COUNTER, "1") \
-	X(net_sent_bytes, WORKLOAD_COUNTER, "B")
+	X(net_sent_bytes, WORKLOAD_COUNTER, "B") \
+	X(psi_cpu_some_us, WORKLOAD_COUNTER, "us") \
+	X(psi_memory_some_us, WORKLOAD_COUNTER, "us") \
+	X(psi_memory_full_us, WORKLOAD_COUNTER, "us") \
+	X(psi_io_some_us, WORKLOAD_COUNTER, "us") \
+	X(psi_io_full_us, WORKLOAD_COUNTER, "us") \
+	X(disk_busy_ms, WORKLOAD_COUNTER, "ms") \
+	X(page_faults, WORKLOAD_COUNTER, "1") \
+	X(pages_swapped_in, WORKLOAD_COUNTER, "1") \
+	X(pages_swapped_out, WORKLOAD_COUNTER, "1")
 
 enum workload_index {
 #define X(identifier, type, unit) WORKLOAD_##identifier,
