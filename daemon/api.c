@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/cursor.h"
+#include "daemon/jsonevents.h"
 #include "daemon/jsonout.h"
 #include "web/assets.h"
 
@@ -180,7 +181,7 @@ static bool parse_kinds(struct context *c, int *kinds, size_t max, size_t *ret_c
 		snprintf(name, sizeof(name), "%.*s", (int)len, p);
 		if (rate_kind_parse(name, &kinds[count++]) < 0) {
 			api_fail(c->answer, 400,
-				 "kind '%s' is not known; there are count, handling and the "
+				 "kind '%s' is not known; there are count, handling, away and the "
 				 "workload columns of samples.csv",
 				 name);
 			return false;
@@ -229,6 +230,45 @@ static void get_series(struct context *c)
 	answer_json(c, jsonout_series(&c->vm, s.boot.number ? &s.boot : NULL, &s.filter, s.series,
 				      &c->answer->text));
 	series_free(s.series);
+}
+
+static void get_marks(struct context *c)
+{
+	struct query_filter filter;
+	struct boot boot;
+
+	if (known_params(c, "boot from to") && parse_filter(c, true, &filter, &boot))
+		answer_json(c, jsonevents_marks(c->query, &c->vm, &filter, &c->answer->text));
+}
+
+static void get_gaps(struct context *c)
+{
+	struct query_filter filter;
+	struct boot boot;
+
+	if (known_params(c, "boot from to source") && parse_filter(c, true, &filter, &boot))
+		answer_json(c, jsonevents_gaps(c->query, &c->vm, &filter, &c->answer->text));
+}
+
+static void get_boot_reasons(struct context *c)
+{
+	struct query_filter filter;
+	struct boot boot;
+	int r = -ENOENT;
+
+	if (!known_params(c, "boot source") || !parse_filter(c, true, &filter, &boot))
+		return;
+	/* The guest's own first: it has what the host may not be able to read. */
+	for (int source = 0; source < SOURCES && r == -ENOENT && boot.number; source++) {
+		if (!filter.sources || filter.sources & 1 << source)
+			r = jsonevents_reasons(c->query, &c->vm, &boot, source, &c->answer->text);
+	}
+	if (r == -ENOENT)
+		api_fail(c->answer, 404,
+			 "no sample of that boot has exits by reason; they need the kernel series "
+			 "on the host, and an agent that sends them");
+	else
+		answer_json(c, r);
 }
 
 static void get_csv(struct context *c)
@@ -323,6 +363,9 @@ static const struct route routes[] = {
 static const struct route vm_routes[] = {
 	{ "boots", get_boots },
 	{ "series", get_series },
+	{ "marks", get_marks },
+	{ "gaps", get_gaps },
+	{ "reasons", get_boot_reasons },
 	{ "samples.csv", get_csv },
 	{ "graph.svg", get_svg },
 	{ "graph.png", get_png },
@@ -345,7 +388,8 @@ static void get_below_vm(struct context *c, const char *rest)
 		return;
 	}
 	api_fail(c->answer, 404,
-		 "a VM has /boots, /series, /samples.csv, /graph.svg and /graph.png");
+		 "a VM has /boots, /series, /marks, /gaps, /reasons, /samples.csv, /graph.svg and "
+		 "/graph.png");
 }
 
 static bool get_asset(struct context *c, const char *path)

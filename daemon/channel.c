@@ -15,7 +15,10 @@
 
 #define TICK_MS 1000			/* reconnecting, and noticing silence */
 #define READ_BUDGET 65536		/* bytes a guest gets before the others' turn */
-#define TICK_BUDGET 262144		/* and in a tick: frames that are wrong on purpose are dear */
+#define TICK_BUDGET 262144		/* and in a tick */
+#define TICK_FRAMES 250			/* more than any agent makes in a second, */
+#define FRAMES_MAX 2000			/* and so many at once after a silence */
+#define TICK_CPU_NS 50000000		/* frames that are wrong on purpose are dear */
 #define SILENCE_S 5			/* and three intervals: the agent is gone */
 #define CALL_INTERVAL_S 2
 #define INTERVAL_MAX_US 10000000
@@ -30,25 +33,36 @@ struct channel {
 	int timer;
 	bool greeted;			/* had a hello since connecting */
 	bool paused;			/* ops->ready() said no */
-	size_t budget;			/* bytes left in this tick; 0: not read until the next */
+	/* What is left in this tick; without any of it nothing is read until the next. */
+	size_t bytes_left;
+	unsigned int frames_left;
+	int64_t cpu_left_ns;
 	uint32_t interval_us;		/* as the hello says */
 	uint64_t last_frame_s;
 	uint64_t last_call_s;
 	enum vm_agent reported;
 	int reported_errno;
 	uint64_t ack;			/* to be sent; 0: none */
+	uint16_t version;		/* agreed with the agent */
+	uint32_t pace_us;		/* wished for; 0: none */
+	bool pace_due;			/* to be sent */
 	uint8_t out[PROTO_ENCODED_MAX];
 	size_t out_pos, out_len;
 	struct log_limit limit;
 	struct frame_decoder decoder;
 };
 
-static uint64_t now_s(void)
+static int64_t clock_ns(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static uint64_t now_s(void)
+{
+	return clock_ns(CLOCK_MONOTONIC) / 1000000000;
 }
 
 static void report(struct channel *c, enum vm_agent agent, int error)
@@ -69,10 +83,17 @@ static void report(struct channel *c, enum vm_agent agent, int error)
 	c->ops->state(c->ctx, agent, text);
 }
 
+static bool is_spent(const struct channel *c)
+{
+	return c->bytes_left == 0 || c->frames_left == 0 || c->cpu_left_ns <= 0;
+}
+
 static void set_events(struct channel *c)
 {
-	loop_update_fd(c->watch, (c->paused || c->budget == 0 ? 0 : LOOP_READ) |
-					 (c->out_len > c->out_pos || c->ack ? LOOP_WRITE : 0));
+	bool out = c->out_len > c->out_pos || c->ack || c->pace_due;
+
+	loop_update_fd(c->watch, (c->paused || is_spent(c) ? 0 : LOOP_READ) |
+					 (out ? LOOP_WRITE : 0));
 }
 
 static void disconnect(struct channel *c)
@@ -85,8 +106,30 @@ static void disconnect(struct channel *c)
 	c->greeted = false;
 	c->paused = false;
 	c->ack = 0;
+	c->pace_due = false;
 	c->out_pos = c->out_len = 0;
 	frame_decoder_reset(&c->decoder);
+}
+
+/* The next frame of those that only their latest state matters of; false for none. */
+static bool make_frame(struct channel *c)
+{
+	struct proto_pace pace = { .interval_us = c->pace_us };
+	struct proto_ack ack = { .committed = c->ack };
+	int len;
+
+	if (c->pace_due) {
+		c->pace_due = false;
+		len = proto_encode_pace(c->out, sizeof(c->out), &pace);
+	} else if (c->ack) {
+		c->ack = 0;
+		len = proto_encode_ack(c->out, sizeof(c->out), &ack);
+	} else {
+		return false;
+	}
+	c->out_pos = 0;
+	c->out_len = len > 0 ? len : 0;
+	return len > 0;
 }
 
 /* Send what fits; what does not waits for the socket. */
@@ -95,15 +138,8 @@ static void write_out(struct channel *c)
 	for (;;) {
 		ssize_t n;
 
-		if (c->out_pos == c->out_len) {
-			struct proto_ack ack = { .committed = c->ack };
-
-			if (c->ack == 0)
-				break;
-			c->out_pos = 0;
-			c->out_len = proto_encode_ack(c->out, sizeof(c->out), &ack);
-			c->ack = 0;
-		}
+		if (c->out_pos == c->out_len && !make_frame(c))
+			break;
 		n = send(c->fd, c->out + c->out_pos, c->out_len - c->out_pos, MSG_NOSIGNAL);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -148,43 +184,73 @@ static void on_hello(struct channel *c, const struct frame *untrusted)
 
 	if (proto_decode_hello(untrusted, &hello) < 0)
 		return;
+	c->greeted = false;
 	if (hello.version_min > PROTO_VERSION || hello.version_max < 1) {
 		if (log_limit_ok(&c->limit, now_s()))
 			log_warning("'%s': its agent speaks protocol %u to %u, this vmexitd 1 to %u; "
 				    "update the older one, ignoring it",
 				    c->name, hello.version_min, hello.version_max, PROTO_VERSION);
 	} else {
-		welcome.version = PROTO_VERSION < hello.version_max ? PROTO_VERSION
-								    : hello.version_max;
 		c->interval_us = hello.interval_us < INTERVAL_MAX_US ? hello.interval_us
 								     : INTERVAL_MAX_US;
-		welcome.committed = c->ops->hello(c->ctx, &hello);
-		c->greeted = true;
+		c->greeted = c->ops->hello(c->ctx, &hello, &welcome.committed);
 		report(c, AGENT_CONNECTED, 0);
 	}
+	/* Version 0 is no agreement: the agent keeps what it has, and asks again. */
+	if (c->greeted)
+		welcome.version = PROTO_VERSION < hello.version_max ? PROTO_VERSION
+								    : hello.version_max;
+	c->version = welcome.version;
+	c->pace_due = c->version >= 2 && c->pace_us;
 	queue(c, frame, proto_encode_welcome(frame, sizeof(frame), &welcome));
 }
 
-static void on_sample(struct channel *c, const struct frame *untrusted)
+/* Give a frame to who owns it. Returns what that said, 0 for one that is damaged. */
+static int pass_on(struct channel *c, const struct frame *untrusted)
 {
-	struct sample sample;
+	union {
+		struct sample sample;
+		struct proto_mark mark;
+		struct proto_gap gap;
+	} u;
 
-	if (!c->greeted) {
-		if (now_s() - c->last_call_s >= CALL_INTERVAL_S)
-			call_agent(c);
+	switch (untrusted->type) {
+	case PROTO_SAMPLE:
+		return proto_decode_sample(untrusted, &u.sample) < 0
+			       ? 0
+			       : c->ops->sample(c->ctx, &u.sample,
+						untrusted->flags & FRAME_FLAG_DELAYED);
+	case PROTO_MARK:
+		return proto_decode_mark(untrusted, &u.mark) < 0 ? 0
+								 : c->ops->mark(c->ctx, &u.mark);
+	case PROTO_GAP:
+		return proto_decode_gap(untrusted, &u.gap) < 0 ? 0 : c->ops->gap(c->ctx, &u.gap);
+	default:
+		/* A newer agent's; it knows that it may be ignored. */
+		return 0;
+	}
+}
+
+static void on_frame(struct channel *c, const struct frame *untrusted)
+{
+	if (untrusted->type == PROTO_HELLO) {
+		on_hello(c, untrusted);
 		return;
 	}
-	if (proto_decode_sample(untrusted, &sample) == 0) {
+	if (c->greeted) {
 		report(c, AGENT_CONNECTED, 0);
-		c->ops->sample(c->ctx, &sample, untrusted->flags & FRAME_FLAG_DELAYED);
+		if (pass_on(c, untrusted) < 0)
+			c->greeted = false;
 	}
+	if (!c->greeted && now_s() - c->last_call_s >= CALL_INTERVAL_S)
+		call_agent(c);
 }
 
 static void decode(struct channel *c)
 {
 	struct frame untrusted;
 
-	while (c->fd >= 0 && !c->paused) {
+	while (c->fd >= 0 && !c->paused && c->frames_left > 0) {
 		if (!c->ops->ready(c->ctx)) {
 			c->paused = true;
 			set_events(c);
@@ -192,21 +258,18 @@ static void decode(struct channel *c)
 		}
 		if (!frame_decoder_next(&c->decoder, &untrusted))
 			return;
+		c->frames_left--;
 		c->last_frame_s = now_s();
-		if (untrusted.type == PROTO_HELLO)
-			on_hello(c, &untrusted);
-		else if (untrusted.type == PROTO_SAMPLE)
-			on_sample(c, &untrusted);
-		/* Other types are a newer agent's; it knows that they may be ignored. */
+		on_frame(c, &untrusted);
 	}
 }
 
-static void on_readable(struct channel *c)
+static void read_in(struct channel *c)
 {
-	uint64_t skipped = c->decoder.bytes_skipped;
-	size_t budget = READ_BUDGET < c->budget ? READ_BUDGET : c->budget;
+	size_t budget = READ_BUDGET < c->bytes_left ? READ_BUDGET : c->bytes_left;
 
-	while (budget > 0 && c->fd >= 0 && !c->paused) {
+	decode(c);
+	while (budget > 0 && c->fd >= 0 && !c->paused && c->frames_left > 0) {
 		size_t size;
 		uint8_t *space = frame_decoder_space(&c->decoder, &size);
 		ssize_t n = recv(c->fd, space, size < budget ? size : budget, 0);
@@ -222,10 +285,19 @@ static void on_readable(struct channel *c)
 		}
 		frame_decoder_added(&c->decoder, n);
 		budget -= n;
-		c->budget -= n;
+		c->bytes_left -= n;
 		decode(c);
 	}
-	if (c->fd >= 0 && c->budget == 0)
+}
+
+static void on_readable(struct channel *c)
+{
+	uint64_t skipped = c->decoder.bytes_skipped;
+	int64_t begun_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	read_in(c);
+	c->cpu_left_ns -= clock_ns(CLOCK_THREAD_CPUTIME_ID) - begun_ns;
+	if (c->fd >= 0 && is_spent(c))
 		set_events(c);
 	if (c->decoder.bytes_skipped > skipped && log_limit_ok(&c->limit, now_s()))
 		log_warning("'%s': the guest sent %llu bytes that are no frames, skipping them",
@@ -239,7 +311,7 @@ static void on_fd(int fd, int events, void *ctx)
 	(void)fd;
 	/* Bytes may wait in front of the hang-up; reading finds the end by itself. */
 	if (events & (LOOP_READ | LOOP_HANGUP)) {
-		if ((c->paused || c->budget == 0) && events & LOOP_HANGUP)
+		if ((c->paused || is_spent(c)) && events & LOOP_HANGUP)
 			disconnect(c);
 		else
 			on_readable(c);
@@ -297,14 +369,27 @@ static void try_connect(struct channel *c)
 	call_agent(c);
 }
 
+static void refill(struct channel *c)
+{
+	c->bytes_left = TICK_BUDGET;
+	c->frames_left += TICK_FRAMES;
+	if (c->frames_left > FRAMES_MAX)
+		c->frames_left = FRAMES_MAX;
+	/* What a turn took beyond its share is paid back. */
+	c->cpu_left_ns = c->cpu_left_ns < 0 ? c->cpu_left_ns + TICK_CPU_NS : TICK_CPU_NS;
+}
+
 static void on_tick(void *ctx)
 {
 	struct channel *c = ctx;
 	uint64_t silence_s = SILENCE_S + 3ULL * c->interval_us / 1000000;
 
-	c->budget = TICK_BUDGET;
+	refill(c);
 	if (c->fd >= 0)
 		set_events(c);
+	/* Whole frames may wait here that no socket announces. */
+	if (c->fd >= 0 && !c->paused && !is_spent(c))
+		on_readable(c);
 	if (c->fd < 0)
 		try_connect(c);
 	else if (!c->paused && now_s() - c->last_frame_s > silence_s)
@@ -321,7 +406,9 @@ struct channel *channel_new(const char *name, const char *path, const struct cha
 	c->ops = ops;
 	c->ctx = ctx;
 	c->fd = -1;
-	c->budget = TICK_BUDGET;
+	c->bytes_left = TICK_BUDGET;
+	c->frames_left = FRAMES_MAX;
+	c->cpu_left_ns = TICK_CPU_NS;
 	c->reported_errno = -1;
 	c->name = strdup(name);
 	c->path = strdup(path);
@@ -359,11 +446,28 @@ void channel_ack(struct channel *channel, uint64_t sequence)
 	write_out(channel);
 }
 
+uint16_t channel_version(const struct channel *channel)
+{
+	return channel->fd >= 0 && channel->greeted ? channel->version : 0;
+}
+
+void channel_set_pace(struct channel *channel, uint32_t interval_us)
+{
+	if (channel->pace_us == interval_us)
+		return;
+	channel->pace_us = interval_us;
+	if (channel_version(channel) < 2)
+		return;
+	channel->pace_due = true;
+	write_out(channel);
+}
+
 void channel_resume(struct channel *channel)
 {
 	if (channel->fd < 0 || !channel->paused)
 		return;
 	channel->paused = false;
 	set_events(channel);
-	decode(channel);
+	if (!is_spent(channel))
+		on_readable(channel);
 }

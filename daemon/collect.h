@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the sources say, turned into VMs, boots and samples for the store: when a
- * boot opens, which samples are new, and at what host time they were taken.
- * Logging.
+ * VMs and their sources: what libvirt, the host's counters and the agents' channels
+ * say, each told to the right VM. Logging.
  */
 #ifndef DAEMON_COLLECT_H
 #define DAEMON_COLLECT_H
@@ -15,8 +14,12 @@
 
 struct collect;
 
-/* @store and @vitals outlive the result. Returns NULL for want of memory. */
-struct collect *collect_new(struct store *store, struct vitals *vitals);
+/*
+ * @store and @vitals outlive the result; a guest may fill @guest_disk_limit_mb of the
+ * store in an hour. Returns NULL for want of memory.
+ */
+struct collect *collect_new(struct store *store, struct vitals *vitals,
+			    unsigned int guest_disk_limit_mb);
 void collect_free(struct collect *collect);
 
 /* Serve the agent of a VM that libvirt does not know. Returns 0 or -ENOMEM. */

@@ -48,6 +48,8 @@ static const struct setting settings[] = {
 	  "seconds for which a VM boots, to this end" },
 	{ "commit_interval", SETTING_NUMBER, AT(commit_interval_ms), "MS", "500", 10, 1000,
 	  "milliseconds until samples are committed and shown" },
+	{ "guest_disk_limit", SETTING_NUMBER, AT(guest_disk_limit_mb), "MB", "256", 1, 1048576,
+	  "megabytes that one guest may have stored in an hour" },
 	{ "gnuplot", SETTING_TEXT, AT(gnuplot), "PROGRAM", "gnuplot", 0, 0,
 	  "program that draws graph.svg and graph.png" },
 	{ "verbose", SETTING_FLAG, AT(verbose), NULL, "no", 0, 0,

@@ -27,6 +27,7 @@ struct config {
 	unsigned int host_boot_seconds;	/* for so long */
 	char *host_source;		/* "auto", "debugfs" or "libvirt" */
 	unsigned int commit_interval_ms;	/* longest time that a sample waits for its commit */
+	unsigned int guest_disk_limit_mb;	/* that a guest's samples may take in an hour */
 	bool verbose;
 	struct config_channel channels[CONFIG_CHANNELS_MAX];
 	size_t channels_count;

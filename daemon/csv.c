@@ -10,10 +10,11 @@
 
 /* "time,epoch_s,vm,...": the fixed columns; those of the workload follow. */
 static const char fixed[] = "time,epoch_s,vm,boot,source,sequence,uptime_s,exits,handling_cycles,"
-			    "tsc_khz,vcpus";
+			    "tsc_khz,vcpus,away_cycles,idle_cycles,agent_exits,clock_error_s,"
+			    "interval_s";
 
-/* Longest: two times, a key, ten numbers of 20 digits, and the workload's. */
-static_assert(2 * 32 + RECORD_KEY_MAX + (10 + WORKLOAD_COUNT) * 21 + 2 < CSV_LINE_MAX,
+/* Longest: two times, a key, fifteen numbers of 20 digits, and the workload's. */
+static_assert(2 * 32 + RECORD_KEY_MAX + (15 + WORKLOAD_COUNT) * 21 + 2 < CSV_LINE_MAX,
 	      "CSV_LINE_MAX holds any row");
 
 struct line {
@@ -39,6 +40,17 @@ static void add_value(struct line *line, bool known, uint64_t value)
 {
 	if (known)
 		add(line, ",%" PRIu64, value);
+	else
+		add(line, ",");
+}
+
+/* A count of 10^-@digits seconds. */
+static void add_seconds(struct line *line, bool known, uint32_t value, int digits)
+{
+	uint32_t unit = digits == 9 ? 1000000000 : 1000000;
+
+	if (known)
+		add(line, ",%" PRIu32 ".%0*" PRIu32, value / unit, digits, value % unit);
 	else
 		add(line, ",");
 }
@@ -78,6 +90,11 @@ size_t csv_row(char buf[CSV_LINE_MAX], const char *vm_key, const struct row *row
 	add_value(&line, s->has & SAMPLE_HAS_HANDLING, s->handling_cycles);
 	add_value(&line, row->boot->tsc_khz, row->boot->tsc_khz);
 	add_value(&line, row->boot->vcpus, row->boot->vcpus);
+	add_value(&line, s->has & SAMPLE_HAS_AWAY, s->away_cycles);
+	add_value(&line, s->has & SAMPLE_HAS_AWAY, s->idle_cycles);
+	add_value(&line, s->has & SAMPLE_HAS_AGENT, s->agent_exits);
+	add_seconds(&line, row->has_clock_error, s->clock_error_ns, 9);
+	add_seconds(&line, s->has & SAMPLE_HAS_PACE, s->interval_us, 6);
 	for (int i = 0; i < WORKLOAD_COUNT; i++)
 		add_value(&line, s->workload.mask >> i & 1, s->workload.value[i]);
 	add(&line, "\r\n");

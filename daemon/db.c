@@ -12,53 +12,6 @@
 
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
-#include "guest-agent/shared/workload.h"
-
-/*
- * Times are nanoseconds since the epoch on the host's clock. Counters are 64-bit
- * patterns: SQLite shows one above 2^63 as negative. What is not known is NULL.
- */
-static const char schema[] =
-	"CREATE TABLE vm ("
-	" id INTEGER PRIMARY KEY,"
-	" key TEXT NOT NULL UNIQUE,"	/* libvirt's UUID or a configured name */
-	" name TEXT NOT NULL,"
-	" state INTEGER NOT NULL,"	/* enum vm_state */
-	" agent INTEGER NOT NULL,"	/* enum vm_agent */
-	" leaf INTEGER NOT NULL,"	/* enum vm_leaf */
-	" error TEXT NOT NULL"
-	") STRICT;"
-	"CREATE TABLE boot ("
-	" id INTEGER PRIMARY KEY,"
-	" vm INTEGER NOT NULL REFERENCES vm(id),"
-	" number INTEGER NOT NULL,"
-	" life TEXT NOT NULL,"		/* same text: same KVM VM, counters comparable */
-	" cause INTEGER NOT NULL,"	/* enum boot_cause */
-	" opened_ns INTEGER NOT NULL,"
-	" closed_ns INTEGER,"
-	" guest_boot_id BLOB,"
-	" kernel TEXT,"
-	" agent TEXT,"
-	" vcpus INTEGER,"
-	" tsc_khz INTEGER,"
-	" reason_namespace INTEGER,"
-	" UNIQUE (vm, number)"
-	") STRICT;"
-	"CREATE TABLE sample ("
-	" id INTEGER PRIMARY KEY,"
-	" boot INTEGER NOT NULL REFERENCES boot(id),"
-	" source INTEGER NOT NULL,"	/* enum sample_source */
-	" sequence INTEGER NOT NULL,"
-	" t_ns INTEGER NOT NULL,"
-	" t_boot_ns INTEGER,"		/* guest's CLOCK_BOOTTIME */
-	" exits INTEGER,"
-	" handling_cycles INTEGER,"
-#define X(identifier, type, unit) " " #identifier " INTEGER,"
-	WORKLOAD_MAP(X)
-#undef X
-	" UNIQUE (boot, source, sequence)"
-	") STRICT;"
-	"CREATE INDEX sample_time ON sample (boot, source, t_ns);";
 
 static int to_errno(int rc)
 {
@@ -89,7 +42,14 @@ int db_error(sqlite3 *db, const char *what, int rc)
 	return to_errno(rc);
 }
 
-static int get_pragma(sqlite3 *db, const char *sql, int *ret_value)
+int db_exec(sqlite3 *db, const char *sql, const char *what)
+{
+	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_error(db, what, rc);
+}
+
+int db_number(sqlite3 *db, const char *sql, int64_t *ret_value)
 {
 	sqlite3_stmt *stmt;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
@@ -97,60 +57,10 @@ static int get_pragma(sqlite3 *db, const char *sql, int *ret_value)
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_step(stmt);
 		if (rc == SQLITE_ROW)
-			*ret_value = sqlite3_column_int(stmt, 0);
+			*ret_value = sqlite3_column_int64(stmt, 0);
 		sqlite3_finalize(stmt);
 	}
 	return rc == SQLITE_ROW ? 0 : db_error(db, sql, rc);
-}
-
-static int exec(sqlite3 *db, const char *sql, const char *what)
-{
-	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-
-	return rc == SQLITE_OK ? 0 : db_error(db, what, rc);
-}
-
-static int create_schema(sqlite3 *db)
-{
-	char version[128];
-	int r;
-
-	snprintf(version, sizeof(version), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-		 DB_APPLICATION_ID, DB_SCHEMA_VERSION);
-	r = exec(db, "BEGIN IMMEDIATE", "cannot begin");
-	if (r == 0)
-		r = exec(db, schema, "cannot make the tables");
-	if (r == 0)
-		r = exec(db, version, "cannot set the version");
-	if (r == 0)
-		r = exec(db, "COMMIT", "cannot make the tables");
-	return r;
-}
-
-static int check_schema(sqlite3 *db, const char *path)
-{
-	int application_id = 0, version = 0, tables = 0;
-	int r;
-
-	r = get_pragma(db, "PRAGMA application_id", &application_id);
-	if (r == 0)
-		r = get_pragma(db, "PRAGMA user_version", &version);
-	if (r == 0)
-		r = get_pragma(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (r < 0)
-		return r;
-	if (application_id == 0 && version == 0 && tables == 0)
-		return create_schema(db);
-	if (application_id != DB_APPLICATION_ID) {
-		log_error("%s is a database of another program; name another file", path);
-		return -EBADMSG;
-	}
-	if (version != DB_SCHEMA_VERSION) {
-		log_error("%s has version %d, this vmexitd knows %d; install the newer vmexitd",
-			  path, version, DB_SCHEMA_VERSION);
-		return -EBADMSG;
-	}
-	return 0;
 }
 
 /*
@@ -209,14 +119,12 @@ int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
 	mask = umask(0027);
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
 	if (rc == SQLITE_OK)
-		r = exec(db,
-			 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-			 "PRAGMA foreign_keys = ON; PRAGMA mmap_size = 0;",
-			 path);
+		r = db_exec(db,
+			    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+			    "PRAGMA mmap_size = 0;",
+			    path);
 	else
 		r = db_error(db, path, rc);
-	if (r == 0)
-		r = check_schema(db, path);
 	umask(mask);
 	if (r < 0) {
 		sqlite3_close(db);
@@ -234,7 +142,7 @@ int db_open_reader(const char *path, sqlite3 **ret_db)
 	int rc, r;
 
 	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
-	r = rc == SQLITE_OK ? exec(db, "PRAGMA query_only = ON; PRAGMA mmap_size = 0;", path)
+	r = rc == SQLITE_OK ? db_exec(db, "PRAGMA query_only = ON; PRAGMA mmap_size = 0;", path)
 			    : db_error(db, path, rc);
 	if (r < 0) {
 		sqlite3_close(db);

@@ -9,20 +9,26 @@
 #ifndef DAEMON_DB_H
 #define DAEMON_DB_H
 
+#include <stdint.h>
+
 struct sqlite3;
 
-#define DB_APPLICATION_ID 0x564d5878	/* "VMXx" */
-#define DB_SCHEMA_VERSION 1
-
 /*
- * Open @path for the only writer, making it and its schema if needed. A lock on
+ * Open @path for the only writer, making an empty one if there is none. A lock on
  * PATH.lock keeps a second daemon out (-EBUSY); *ret_lock is its descriptor,
- * closed by the caller after the database. Returns 0 or -errno.
+ * closed by the caller after the database. Returns 0 or -errno. The file is as it
+ * was: whoever has seen that it is one of ours sets its journal's mode to WAL.
  */
 int db_open_writer(const char *path, struct sqlite3 **ret_db, int *ret_lock);
 
 /* Open @path read-only; the writer must have opened it before. Returns 0 or -errno. */
 int db_open_reader(const char *path, struct sqlite3 **ret_db);
+
+/* Run @sql, doing @what. Returns 0 or -errno. */
+int db_exec(struct sqlite3 *db, const char *sql, const char *what);
+
+/* The number that @sql, a query of one value, answers. Returns 0 or -errno. */
+int db_number(struct sqlite3 *db, const char *sql, int64_t *ret_value);
 
 /* Log what @db says about @rc, doing @what, and return it as -errno. */
 int db_error(struct sqlite3 *db, const char *what, int rc);

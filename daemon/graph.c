@@ -31,7 +31,11 @@ static const struct theme dark = { "#14171c", "#c9d1db", "#333a45", "#5fa8ff", "
 
 static const char *y_label(int kind)
 {
-	return kind == RATE_HANDLING ? "share of vCPU time handling exits, %" : rate_kind_unit(kind);
+	if (kind == RATE_HANDLING)
+		return "share of vCPU time handling exits, %";
+	if (kind == RATE_AWAY)
+		return "share of vCPU time away from the guest, %";
+	return rate_kind_unit(kind);
 }
 
 static void write_script(FILE *f, const struct graph *g, const struct series *series)
@@ -86,7 +90,7 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 /* An interval's value holds from its begin to its end; a blank line is a hole. */
 static void write_data(FILE *f, const struct graph *g, const struct series *series)
 {
-	double scale = g->kind == RATE_HANDLING ? 100 : 1;
+	double scale = g->kind == RATE_HANDLING || g->kind == RATE_AWAY ? 100 : 1;
 	double shift = g->since_boot ? g->origin : 0;
 
 	for (const struct series *s = series; s; s = s->next) {

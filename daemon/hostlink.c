@@ -2,9 +2,20 @@
 #include "daemon/hostlink.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define GUEST_PREFIX "guest/"
+/* Of lives that have no other name than the guest's word. */
+static const char *const guests_names[] = { "guest/", "kvm/" };
+
+static bool is_guests_name(const char *life)
+{
+	for (size_t i = 0; i < sizeof(guests_names) / sizeof(guests_names[0]); i++) {
+		if (strncmp(life, guests_names[i], strlen(guests_names[i])) == 0)
+			return true;
+	}
+	return false;
+}
 
 static bool is_open(const struct vm *vm)
 {
@@ -61,8 +72,9 @@ bool hostlink_is_new(struct hostlink *link, struct vm *vm, const struct host_rea
 	if (link->by_libvirt || !*reading->life)
 		return false;
 	memcpy(link->process, reading->life, sizeof(link->process));
-	if (is_open(vm) && strncmp(vm->boot->life, GUEST_PREFIX, strlen(GUEST_PREFIX)) == 0)
-		return false;
+	if (is_open(vm) && is_guests_name(vm->boot->life))
+		return reading->has & HOST_HAS_REASONS && vm->boot->has_generation &&
+		       vm->boot->generation != reading->generation;
 	return !is_open(vm) || strcmp(vm->boot->life, reading->life) != 0;
 }
 
@@ -96,10 +108,41 @@ bool hostlink_is_domain(const char *key)
 	return true;
 }
 
-void hostlink_sample(const struct host_reading *reading, struct sample *ret_sample)
+static int by_reason(const void *a, const void *b)
+{
+	const struct host_reason *left = a, *right = b;
+
+	return (left->reason > right->reason) - (left->reason < right->reason);
+}
+
+/* The reasons as a sample's list, which is in ascending order; 0 if they are none. */
+static size_t put_reasons(struct host_reading *reading, struct hostlink_detail *detail)
+{
+	struct wire_writer w = { .buf = detail->bytes, .size = sizeof(detail->bytes) };
+	size_t began = detail_begin(&w, DETAIL_REASONS);
+
+	qsort(reading->reasons, reading->reasons_count, sizeof(reading->reasons[0]), by_reason);
+	for (size_t i = 0; i < reading->reasons_count; i++) {
+		const struct host_reason *r = &reading->reasons[i];
+		const struct detail_entry entry = {
+			.id = r->reason,
+			.value = r->count,
+			.handling_cycles = r->handling_cycles,
+			.away_cycles = r->away_cycles,
+		};
+
+		detail_put(&w, DETAIL_REASONS, &entry);
+	}
+	detail_end(&w, began);
+	return !w.overflow && detail_is_valid(detail->bytes, w.len) ? w.len : 0;
+}
+
+void hostlink_sample(struct host_reading *reading, struct hostlink_detail *detail,
+		     struct sample *ret_sample)
 {
 	*ret_sample = (struct sample){
 		.t_wall_ns = reading->t_ns,
+		.clock_error_ns = reading->error_ns < UINT32_MAX ? reading->error_ns : UINT32_MAX,
 		.has = SAMPLE_HAS_EXITS,
 		.exits = reading->exits,
 	};
@@ -107,8 +150,16 @@ void hostlink_sample(const struct host_reading *reading, struct sample *ret_samp
 		ret_sample->has |= SAMPLE_HAS_HANDLING;
 		ret_sample->handling_cycles = reading->handling_cycles;
 	}
+	/* Away and idle are known together or not at all. */
+	if (reading->has & HOST_HAS_CYCLES && reading->has & HOST_HAS_IDLE) {
+		ret_sample->has |= SAMPLE_HAS_AWAY;
+		ret_sample->away_cycles = reading->away_cycles;
+		ret_sample->idle_cycles = reading->idle_cycles;
+	}
 	if (reading->has & HOST_HAS_REASONS) {
 		ret_sample->has |= SAMPLE_HAS_GENERATION;
 		ret_sample->generation = reading->generation;
+		ret_sample->detail = detail->bytes;
+		ret_sample->detail_len = put_reasons(reading, detail);
 	}
 }

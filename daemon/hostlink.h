@@ -4,6 +4,7 @@
 #define DAEMON_HOSTLINK_H
 
 #include "daemon/hostsource.h"
+#include "guest-agent/shared/detail.h"
 
 /* Zero-initialise. */
 struct hostlink {
@@ -27,7 +28,8 @@ const char *hostlink_life(const struct hostlink *link, const struct vm *vm, cons
 
 /*
  * A reading without libvirt names its KVM VM. True if that is not the VM of @vm's
- * open boot: then it is another boot. One that the guest opened takes its name.
+ * open boot: then it is another boot. One that the guest opened takes its name, if
+ * it is not of another generation.
  */
 bool hostlink_is_new(struct hostlink *link, struct vm *vm, const struct host_reading *reading);
 
@@ -37,7 +39,16 @@ bool hostlink_note(struct boot *boot, const struct host_reading *reading);
 /* True if the VM of @key is, or in an earlier run was, a domain: that is a UUID. */
 bool hostlink_is_domain(const char *key);
 
-/* The totals of @reading as a sample, but for its sequence. */
-void hostlink_sample(const struct host_reading *reading, struct sample *ret_sample);
+/* Room for a list of all reasons: a field's head, and four varints of each. */
+struct hostlink_detail {
+	uint8_t bytes[4 + KVMDEBUGFS_REASONS_MAX * 4 * WIRE_VARINT_MAX];
+};
+
+/*
+ * @reading, whose reasons it sorts, as a sample, but for its sequence. The sample's
+ * list is in @detail.
+ */
+void hostlink_sample(struct host_reading *reading, struct hostlink_detail *detail,
+		     struct sample *ret_sample);
 
 #endif

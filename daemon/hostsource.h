@@ -13,7 +13,8 @@ struct hostsource;
 
 /* Called in the main loop. */
 struct hostsource_ops {
-	void (*reading)(void *ctx, const struct host_reading *reading);
+	/* Of whose reasons the order does not matter: they may be sorted. */
+	void (*reading)(void *ctx, struct host_reading *reading);
 	void (*state)(void *ctx, const char *key, const struct host_state *state);
 };
 

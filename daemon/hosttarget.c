@@ -223,6 +223,7 @@ int hosttarget_read(struct hosttarget *t, struct hosttarget_place *place, int64_
 	if (!reading)
 		return -ENOMEM;
 	reading->t_ns = before_ns + (after_ns - before_ns) / 2;
+	reading->error_ns = (after_ns - before_ns) / 2;
 	fill(reading, counts);
 	t->state.path = reading->has & HOST_HAS_REASONS ? HOST_PATH_REASONS : HOST_PATH_EXITS;
 	t->state.has_poll_exits = true;
@@ -293,6 +294,7 @@ struct host_reading *hosttarget_answer(struct hosttarget *t, const struct hostta
 	if (!reading)
 		return NULL;
 	reading->t_ns = answer->reading[0].t_ns;
+	reading->error_ns = answer->reading[0].error_ns;
 	reading->exits = answer->reading[0].exits;
 	reading->vcpus = answer->vcpus;
 	if (answer->has_cycles) {

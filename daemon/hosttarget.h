@@ -37,6 +37,7 @@ struct host_reading {
 	char key[RECORD_KEY_MAX + 1];
 	char life[RECORD_LIFE_MAX + 1];	/* of a VM without libvirt: its KVM VM; else "" */
 	int64_t t_ns;			/* host's CLOCK_REALTIME at the reading */
+	int64_t error_ns;		/* it may be so far from that */
 	uint32_t has;			/* HOST_HAS_* */
 	uint32_t vcpus;			/* that have counters */
 	uint32_t tsc_khz;		/* of the host; 0: not known */

@@ -219,7 +219,7 @@ static void test_libvirt(void)
 	struct virtstats_domain answer = {
 		.answer = VIRTSTATS_ANSWERS,
 		.readings = 1,
-		.reading = { { 100 * S, 5000 } },
+		.reading = { { .t_ns = 100 * S, .exits = 5000 } },
 		.vcpus = 4,
 		.has_cycles = true,
 		.handling_cycles = 11,

@@ -6,13 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/eventquery.h"
+#include "daemon/jsonparts.h"
 #include "daemon/version.h"
 #include "guest-agent/shared/reason.h"
-
-/* Microseconds of the epoch need 16 digits; more only show how binary fractions print. */
-#define FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
-
-static const char *const sources[SOURCES] = { "guest", "host" };
 
 static const char *const states[] = {
 	[VM_UNKNOWN] = "unknown",
@@ -34,7 +31,7 @@ static const char *const leaves[] = {
 	[LEAF_YES] = "yes",
 };
 
-static const char *const causes[] = {
+static const char *const boot_causes[] = {
 	[BOOT_FOUND] = "found",
 	[BOOT_CREATED] = "created",
 	[BOOT_REBOOT] = "reboot",
@@ -48,54 +45,9 @@ static const char *const paths[] = {
 	[HOST_PATH_REASONS] = "debugfs-reasons",
 };
 
-/* What the database holds may be a newer daemon's. */
-#define NAME_OF(names, i) \
-	((size_t)(i) < sizeof(names) / sizeof((names)[0]) ? (names)[i] : "unknown")
-
-static int finish(json_t *root, char **ret_text)
-{
-	char *text = root ? json_dumps(root, FLAGS) : NULL;
-
-	json_decref(root);
-	if (!text)
-		return -ENOMEM;
-	*ret_text = text;
-	return 0;
-}
-
-/* Text from libvirt or a guest may not be UTF-8; JSON must be. */
-static json_t *text(const char *s)
-{
-	json_t *string = json_string(s);
-	char ascii[RECORD_NAME_MAX + 1];
-	size_t i;
-
-	if (string)
-		return string;
-	for (i = 0; s[i] && i < sizeof(ascii) - 1; i++)
-		ascii[i] = s[i] & 0x80 ? '?' : s[i];
-	ascii[i] = '\0';
-	return json_string(ascii);
-}
-
-static json_t *text_or_null(const char *s)
-{
-	return *s ? text(s) : json_null();
-}
-
-static json_t *seconds(int64_t ns)
-{
-	return json_real(ns / 1000 / 1e6);
-}
-
-static json_t *count_or_null(bool known, uint64_t value)
-{
-	return known ? json_integer((json_int_t)value) : json_null();
-}
-
 int jsonout_error(const char *message, char **ret_text)
 {
-	return finish(json_pack("{so}", "error", text(message)), ret_text);
+	return jsonparts_finish(json_pack("{so}", "error", jsonparts_text(message)), ret_text);
 }
 
 int jsonout_health(const struct store_stats *stats, char **ret_text)
@@ -106,7 +58,7 @@ int jsonout_health(const struct store_stats *stats, char **ret_text)
 		snprintf(message, sizeof(message),
 			 "samples are not being committed: %s; make room or check the disk",
 			 stats->error == -ENOSPC ? "the disk is full" : strerror(-stats->error));
-	return finish(json_pack("{ssssss sIsI}", "status", stats->error ? "failing" : "ok",
+	return jsonparts_finish(json_pack("{ssssss sIsI}", "status", stats->error ? "failing" : "ok",
 				"message", message, "version", VMEXIT_VERSION, "pending_samples",
 				(json_int_t)stats->pending, "dropped_samples",
 				(json_int_t)stats->refused),
@@ -130,7 +82,7 @@ static json_t *reasons_of(uint32_t namespace)
 
 int jsonout_reasons(char **ret_text)
 {
-	return finish(json_pack("{soso}", "vmx", reasons_of(VMEXIT_REASONS_VMX), "svm",
+	return jsonparts_finish(json_pack("{soso}", "vmx", reasons_of(VMEXIT_REASONS_VMX), "svm",
 				reasons_of(VMEXIT_REASONS_SVM)),
 		      ret_text);
 }
@@ -161,10 +113,26 @@ static int latest_of(struct query *query, const struct boot *boot, enum sample_s
 	}
 	if (r < 0)
 		return r;
-	*ret_json = json_pack("{sosososo}", "t", seconds(pair.row.sample.t_wall_ns), "exits",
-			      count_or_null(pair.row.sample.has & SAMPLE_HAS_EXITS, pair.exits),
+	*ret_json = json_pack("{sosososo}", "t", jsonparts_seconds(pair.row.sample.t_wall_ns), "exits",
+			      jsonparts_count(pair.row.sample.has & SAMPLE_HAS_EXITS, pair.exits),
 			      "exits_rate", rate_of(&pair, RATE_COUNT, &dt), "handling_share",
 			      rate_of(&pair, RATE_HANDLING, &dt));
+	return 0;
+}
+
+/* What of a boot is quarantined, or null. */
+static int quarantined_of(struct query *query, const struct boot *boot, json_t **ret_json)
+{
+	struct range all;
+	int r = eventquery_quarantined(query, boot, &all);
+
+	if (r < 0)
+		return r;
+	if (all.count > 0)
+		*ret_json = json_pack("{sososssI}", "since", jsonparts_seconds(all.from_ns),
+				      "until", jsonparts_seconds(all.to_ns), "cause",
+				      jsonparts_quarantine_cause(all.cause), "samples",
+				      (json_int_t)all.count);
 	return 0;
 }
 
@@ -193,6 +161,7 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 {
 	struct vms_context *c = ctx;
 	json_t *guest = json_null(), *host = json_null(), *number = json_null();
+	json_t *quarantined = json_null();
 	struct vital vital;
 	struct boot boot;
 	int r = query_boot(c->query, vm->id, 0, &boot);
@@ -205,22 +174,27 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 			r = latest_of(c->query, &boot, SOURCE_HOST, &host);
 		if (r == 0)
 			r = add_path(host, &vital.host);
+		if (r == 0)
+			r = quarantined_of(c->query, &boot, &quarantined);
 	}
 	if (r < 0 && r != -ENOENT) {
 		json_decref(guest);
 		json_decref(host);
 		json_decref(number);
+		json_decref(quarantined);
 		return r;
 	}
 	return json_array_append_new(
 		c->list,
-		json_pack("{soso ssss so ssss so sososo}", "id", text(vm->key), "name", text(vm->name),
-			  "state", NAME_OF(states, vm->state), "reason",
-			  vm->state == VM_STOPPED || vm->state == VM_PAUSED ? vital.reason : "", "stuck",
-			  vital.host.stuck_since_ns ? seconds(vital.host.stuck_since_ns)
+		json_pack("{soso ssss so ssss so sososo so}", "id", jsonparts_text(vm->key), "name",
+			  jsonparts_text(vm->name), "state", NAME_OF(states, vm->state), "reason",
+			  vm->state == VM_STOPPED || vm->state == VM_PAUSED ? vital.reason : "",
+			  "stuck",
+			  vital.host.stuck_since_ns ? jsonparts_seconds(vital.host.stuck_since_ns)
 						    : json_null(),
-			  "agent", NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf), "error",
-			  text(vm->error), "boot", number, "guest", guest, "host", host));
+			  "agent", NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf),
+			  "error", jsonparts_text(vm->error), "boot", number, "guest", guest, "host",
+			  host, "quarantined", quarantined));
 }
 
 int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text)
@@ -232,7 +206,7 @@ int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text)
 		json_decref(c.list);
 		return r < 0 ? r : -ENOMEM;
 	}
-	return finish(json_pack("{so}", "vms", c.list), ret_text);
+	return jsonparts_finish(json_pack("{so}", "vms", c.list), ret_text);
 }
 
 static json_t *boot_id_of(const struct boot *boot)
@@ -259,8 +233,8 @@ static int span_of(struct query *query, const struct boot *boot, enum sample_sou
 	if (r < 0)
 		return r;
 	*ret_json = json_pack("{sIsososo}", "samples", (json_int_t)span.samples, "from",
-			      seconds(span.from_ns), "to", seconds(span.to_ns), "exits",
-			      count_or_null(span.has_exits, span.exits));
+			      jsonparts_seconds(span.from_ns), "to", jsonparts_seconds(span.to_ns), "exits",
+			      jsonparts_count(span.has_exits, span.exits));
 	return 0;
 }
 
@@ -279,18 +253,13 @@ static int add_boot(void *ctx, const struct boot *boot)
 	return json_array_append_new(
 		c->list,
 		json_pack("{sIsososssbsosososos{soso}}", "boot", (json_int_t)boot->number,
-			  "opened", seconds(boot->opened_ns), "closed",
-			  boot->closed_ns ? seconds(boot->closed_ns) : json_null(), "cause",
-			  NAME_OF(causes, boot->cause), "complete", boot->cause == BOOT_CREATED,
-			  "guest_boot_id", boot_id_of(boot), "kernel", text_or_null(boot->kernel),
-			  "agent", text_or_null(boot->agent), "vcpus",
-			  count_or_null(boot->vcpus, boot->vcpus), "sources", "guest", guest,
+			  "opened", jsonparts_seconds(boot->opened_ns), "closed",
+			  boot->closed_ns ? jsonparts_seconds(boot->closed_ns) : json_null(), "cause",
+			  NAME_OF(boot_causes, boot->cause), "complete", boot->cause == BOOT_CREATED,
+			  "guest_boot_id", boot_id_of(boot), "kernel", jsonparts_text_or_null(boot->kernel),
+			  "agent", jsonparts_text_or_null(boot->agent), "vcpus",
+			  jsonparts_count(boot->vcpus, boot->vcpus), "sources", "guest", guest,
 			  "host", host));
-}
-
-static json_t *short_vm(const struct query_vm *vm)
-{
-	return json_pack("{soso}", "id", text(vm->key), "name", text(vm->name));
 }
 
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text)
@@ -302,7 +271,7 @@ int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_tex
 		json_decref(c.list);
 		return r < 0 ? r : -ENOMEM;
 	}
-	return finish(json_pack("{soso}", "vm", short_vm(vm), "boots", c.list), ret_text);
+	return jsonparts_finish(json_pack("{soso}", "vm", jsonparts_vm(vm), "boots", c.list), ret_text);
 }
 
 static json_t *column(const double *values, size_t count)
@@ -317,7 +286,7 @@ static json_t *column(const double *values, size_t count)
 static json_t *one_series(const struct series *s)
 {
 	return json_pack("{sIsssssssososososo}", "boot", (json_int_t)s->boot.number, "source",
-			 sources[s->source], "kind", rate_kind_name(s->kind), "unit",
+			 jsonparts_source(s->source), "kind", rate_kind_name(s->kind), "unit",
 			 rate_kind_unit(s->kind), "t", column(s->t, s->count), "dt",
 			 column(s->dt, s->count), "v", column(s->v, s->count), "min",
 			 column(s->min, s->count), "max", column(s->max, s->count));
@@ -338,8 +307,8 @@ int jsonout_series(const struct query_vm *vm, const struct boot *boot,
 		(void)json_array_append_new(list, one_series(s));
 	}
 	origin = boot ? boot->opened_ns / 1e9 : filter->from_ns ? filter->from_ns / 1e9 : from;
-	return finish(json_pack("{sosososososo}", "vm", short_vm(vm), "boot",
-				count_or_null(boot, boot ? boot->number : 0), "origin",
+	return jsonparts_finish(json_pack("{sosososososo}", "vm", jsonparts_vm(vm), "boot",
+				jsonparts_count(boot, boot ? boot->number : 0), "origin",
 				json_real(origin), "from", series ? json_real(from) : json_null(),
 				"to", series ? json_real(to) : json_null(), "series", list),
 		      ret_text);
@@ -351,18 +320,19 @@ int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **
 	json_t *exits_rate = rate_of(pair, RATE_COUNT, &dt);
 	json_t *share = rate_of(pair, RATE_HANDLING, &dt);
 
-	return finish(json_pack("{sosIsssososososo}", "vm", text(vm->key), "boot",
+	return jsonparts_finish(json_pack("{sosIsssososososo}", "vm", jsonparts_text(vm->key), "boot",
 				(json_int_t)pair->row.boot->number, "source",
-				sources[pair->row.source], "t",
-				seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
-				count_or_null(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
+				jsonparts_source(pair->row.source), "t",
+				jsonparts_seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
+				jsonparts_count(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
 				"exits_rate", exits_rate, "handling_share", share),
 		      ret_text);
 }
 
 static json_t *order_vm(const struct order *order)
 {
-	return json_pack("{soso}", "id", text(order->vm_key), "name", text(order->vm_name));
+	return json_pack("{soso}", "id", jsonparts_text(order->vm_key), "name",
+			 jsonparts_text(order->vm_name));
 }
 
 static json_t *word_or_null(const char *word)
@@ -381,16 +351,16 @@ int jsonout_attach(const struct order *order, const struct attach_result *result
 
 	snprintf(message, sizeof(message), "'%s' cannot be %s: %s", order->vm_name,
 		 remove ? "detached" : "attached", result->error);
-	if (result->status != 200 && json_object_set_new(root, "error", text(message)) < 0) {
+	if (result->status != 200 && json_object_set_new(root, "error", jsonparts_text(message)) < 0) {
 		json_decref(root);
 		return -ENOMEM;
 	}
-	return finish(root, ret_text);
+	return jsonparts_finish(root, ret_text);
 }
 
 int jsonout_pace(const struct order *order, char **ret_text)
 {
-	return finish(json_pack("{soso}", "vm", order_vm(order), "interval_ms",
-				count_or_null(order->interval_ms, order->interval_ms)),
+	return jsonparts_finish(json_pack("{soso}", "vm", order_vm(order), "interval_ms",
+				jsonparts_count(order->interval_ms, order->interval_ms)),
 		      ret_text);
 }

@@ -155,7 +155,7 @@ static int start(struct parts *p)
 		r = store_open(c->database, &p->store);
 	if (r < 0)
 		return r;
-	p->collect = collect_new(p->store, p->vitals);
+	p->collect = collect_new(p->store, p->vitals, c->guest_disk_limit_mb);
 	r = p->collect ? operate_new(libvirt_uri(c), p->worker, p->collect, &p->operate) : -ENOMEM;
 	if (r == 0)
 		r = start_http(p);

@@ -31,9 +31,11 @@ enum {
 #define BOOT_COLUMNS \
 	"id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id, kernel, agent," \
 	" vcpus, tsc_khz, reason_namespace"
+/* Without the lists, which are long and seldom asked for. */
 #define SAMPLE_FIXED_COLUMNS \
-	"id, boot, source, sequence, t_ns, t_boot_ns, exits, handling_cycles"
-#define SAMPLE_FIXED_COUNT 8
+	"id, boot, source, sequence, t_ns, t_boot_ns, exits, handling_cycles, away_cycles," \
+	" idle_cycles, agent_exits, interval_us, pace, clock_error_ns"
+#define SAMPLE_FIXED_COUNT 14
 #define X(identifier, type, unit) ", " #identifier
 #define SAMPLE_COLUMNS SAMPLE_FIXED_COLUMNS WORKLOAD_MAP(X)
 
@@ -181,9 +183,17 @@ static bool get_known(sqlite3_stmt *stmt, int column, uint64_t *to)
 	return true;
 }
 
+static void get_has(sqlite3_stmt *stmt, int column, enum sample_has flag, struct sample *sample,
+		    uint64_t *to)
+{
+	if (get_known(stmt, column, to))
+		sample->has |= flag;
+}
+
 static void get_row(sqlite3_stmt *stmt, struct row *row, int64_t *ret_boot_id)
 {
 	struct sample *sample = &row->sample;
+	uint64_t interval_us = 0;
 
 	memset(row, 0, sizeof(*row));
 	row->id = sqlite3_column_int64(stmt, 0);
@@ -192,10 +202,16 @@ static void get_row(sqlite3_stmt *stmt, struct row *row, int64_t *ret_boot_id)
 	sample->sequence = sqlite3_column_int64(stmt, 3);
 	sample->t_wall_ns = sqlite3_column_int64(stmt, 4);
 	sample->t_boot_ns = sqlite3_column_int64(stmt, 5);
-	if (get_known(stmt, 6, &sample->exits))
-		sample->has |= SAMPLE_HAS_EXITS;
-	if (get_known(stmt, 7, &sample->handling_cycles))
-		sample->has |= SAMPLE_HAS_HANDLING;
+	get_has(stmt, 6, SAMPLE_HAS_EXITS, sample, &sample->exits);
+	get_has(stmt, 7, SAMPLE_HAS_HANDLING, sample, &sample->handling_cycles);
+	get_has(stmt, 8, SAMPLE_HAS_AWAY, sample, &sample->away_cycles);
+	sample->idle_cycles = sqlite3_column_int64(stmt, 9);
+	get_has(stmt, 10, SAMPLE_HAS_AGENT, sample, &sample->agent_exits);
+	get_has(stmt, 11, SAMPLE_HAS_PACE, sample, &interval_us);
+	sample->interval_us = interval_us;
+	sample->pace = sqlite3_column_int(stmt, 12);
+	row->has_clock_error = sqlite3_column_type(stmt, 13) != SQLITE_NULL;
+	sample->clock_error_ns = sqlite3_column_int64(stmt, 13);
 	for (int i = 0; i < WORKLOAD_COUNT; i++) {
 		if (get_known(stmt, SAMPLE_FIXED_COUNT + i, &sample->workload.value[i]))
 			sample->workload.mask |= 1ULL << i;
@@ -286,6 +302,11 @@ static int one_row(struct query *q, int which, struct row *ret_row)
 	get_row(q->stmt[which], ret_row, &boot_id);
 	(void)sqlite3_reset(q->stmt[which]);
 	return 0;
+}
+
+struct sqlite3 *query_part_db(struct query *query)
+{
+	return query->db;
 }
 
 int query_part_before(struct query *query, const struct boot *boot, enum sample_source source,

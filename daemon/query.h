@@ -26,7 +26,8 @@ struct row {
 	int64_t id;			/* grows with every sample stored */
 	const struct boot *boot;	/* belongs to the query; its stored fields only */
 	enum sample_source source;
-	struct sample sample;		/* t_wall_ns: host time */
+	struct sample sample;		/* t_wall_ns: host time; without lists */
+	bool has_clock_error;		/* of that time; not in what older versions stored */
 };
 
 /* A row and the one before it of the same boot and source. */

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The samples of one boot and source, which a cursor walks part by part: what
- * query.c gives to cursor.c and to nobody else. Logging (database errors only).
+ * query.c gives to cursor.c and eventquery.c and to nobody else. Logging (database
+ * errors only).
  */
 #ifndef DAEMON_QUERYPART_H
 #define DAEMON_QUERYPART_H
 
 #include "daemon/query.h"
+
+struct sqlite3;
+
+/* The connection, for eventquery.c's own statements. */
+struct sqlite3 *query_part_db(struct query *query);
 
 /* The last row before @t_ns, without its boot. Returns 0, -ENOENT (none) or -errno. */
 int query_part_before(struct query *query, const struct boot *boot, enum sample_source source,

@@ -14,15 +14,16 @@ static const struct {
 #undef X
 };
 
+/* From the lowest enum rate_kind on. */
+static const char *const exit_kinds[] = { "count", "handling", "away" };
+
 int rate_kind_parse(const char *name, int *ret_kind)
 {
-	if (strcmp(name, "count") == 0) {
-		*ret_kind = RATE_COUNT;
-		return 0;
-	}
-	if (strcmp(name, "handling") == 0) {
-		*ret_kind = RATE_HANDLING;
-		return 0;
+	for (int kind = RATE_COUNT; kind < 0; kind++) {
+		if (strcmp(exit_kinds[kind - RATE_COUNT], name) == 0) {
+			*ret_kind = kind;
+			return 0;
+		}
 	}
 	for (int i = 0; i < WORKLOAD_COUNT; i++) {
 		if (strcmp(workload_kinds[i].name, name) == 0) {
@@ -35,21 +36,26 @@ int rate_kind_parse(const char *name, int *ret_kind)
 
 const char *rate_kind_name(int kind)
 {
-	return kind == RATE_COUNT ? "count" :
-	       kind == RATE_HANDLING ? "handling" : workload_kinds[kind].name;
+	return kind < 0 ? exit_kinds[kind - RATE_COUNT] : workload_kinds[kind].name;
 }
 
 const char *rate_kind_unit(int kind)
 {
+	static const struct {
+		const char *counted, *rate;
+	} units[] = { { "ms", "ms/s" }, { "us", "us/s" }, { "B", "B/s" } };
+
 	if (kind == RATE_COUNT)
 		return "exits/s";
-	if (kind == RATE_HANDLING)
+	if (kind < 0)
 		return "1";
 	if (workload_kinds[kind].type == WORKLOAD_GAUGE)
 		return workload_kinds[kind].unit;
-	if (strcmp(workload_kinds[kind].unit, "ms") == 0)
-		return "ms/s";
-	return strcmp(workload_kinds[kind].unit, "B") == 0 ? "B/s" : "1/s";
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(workload_kinds[kind].unit, units[i].counted) == 0)
+			return units[i].rate;
+	}
+	return "1/s";
 }
 
 struct reading {
@@ -64,6 +70,8 @@ static struct reading counter_of(const struct sample *sample, int kind)
 	if (kind == RATE_HANDLING)
 		return (struct reading){ sample->has & SAMPLE_HAS_HANDLING,
 					 sample->handling_cycles };
+	if (kind == RATE_AWAY)
+		return (struct reading){ sample->has & SAMPLE_HAS_AWAY, sample->away_cycles };
 	return (struct reading){ sample->workload.mask >> kind & 1, sample->workload.value[kind] };
 }
 
@@ -95,7 +103,7 @@ bool rate_interval(const struct boot *boot, const struct sample *before, const s
 			return false;
 		amount = (double)(to.value - from.value);
 	}
-	if (kind == RATE_HANDLING) {
+	if (kind == RATE_HANDLING || kind == RATE_AWAY) {
 		if (boot->tsc_khz == 0 || boot->vcpus == 0)
 			return false;
 		amount /= boot->tsc_khz * 1000.0 * boot->vcpus;

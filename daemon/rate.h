@@ -9,7 +9,7 @@
 #include "daemon/record.h"
 
 /* Kinds of curves: these, or an enum workload_index. */
-enum rate_kind { RATE_COUNT = -2, RATE_HANDLING = -1 };
+enum rate_kind { RATE_COUNT = -3, RATE_HANDLING = -2, RATE_AWAY = -1 };
 
 /*
  * Seconds below which an interval says nothing of a rate: a clock was set back; or,
@@ -18,7 +18,7 @@ enum rate_kind { RATE_COUNT = -2, RATE_HANDLING = -1 };
 #define RATE_LEAST_S 0.001
 #define RATE_LEAST_FIRST_S 0.5
 
-/* "count", "handling" or a workload value's name. Returns 0 or -EINVAL. */
+/* "count", "handling", "away" or a workload value's name. Returns 0 or -EINVAL. */
 int rate_kind_parse(const char *name, int *ret_kind);
 const char *rate_kind_name(int kind);
 /* Unit of the curve: a counter's per second, a gauge's own. */
@@ -32,7 +32,8 @@ const char *rate_kind_unit(int kind);
  * @before is NULL for a boot's first sample. Where the VM's creation was seen its
  * counters began at zero then, so the interval is the one since the creation.
  * handling: cycles / (tsc_khz * 1000 * vcpus) is the time per vCPU that the host
- * spent handling exits.
+ * spent handling exits; away: likewise the time from exits to the next entries, without
+ * what a vCPU was idle.
  *
  * False when the samples do not tell: a value is missing, a counter fell, no time
  * passed.

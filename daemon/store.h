@@ -6,6 +6,10 @@
  * a failed commit (full disk) keeps everything for the next try. VMs and boots
  * belong to the store; whoever changes a VM's fields sets `dirty`, whoever
  * changes a boot's calls store_boot_changed().
+ *
+ * Samples, marks, gaps and what is quarantined of a boot's guest have one order of
+ * sequences: whatever is added advances boot->last_sequence, and its commit
+ * boot->committed. The caller adds nothing twice.
  */
 #ifndef DAEMON_STORE_H
 #define DAEMON_STORE_H
@@ -14,12 +18,13 @@
 
 struct store;
 
-/* Samples that may wait for a commit. */
+/* Records that may wait for a commit, and bytes of their lists. */
 #define STORE_PENDING_MAX 65536
+#define STORE_PENDING_BYTES_MAX 67108864
 
 struct store_stats {
-	uint64_t pending;		/* samples waiting */
-	uint64_t refused;		/* samples not taken since too many waited, ever */
+	uint64_t pending;		/* records waiting */
+	uint64_t refused;		/* records not taken since too many waited, ever */
 	int error;			/* -errno of the last commit, 0 if it succeeded */
 	int64_t error_since_ns;
 };
@@ -38,8 +43,9 @@ struct vm *store_vms(struct store *store);
 struct vm *store_vm(struct store *store, const char *key, const char *name);
 
 /*
- * Give @vm a new latest boot (the one before stays as it is); @life is cut at
- * RECORD_LIFE_MAX. Returns it, or NULL for want of memory.
+ * Give @vm a new latest boot; the one until now is vm->before then, and the one before
+ * that may be gone. @life is cut at RECORD_LIFE_MAX. Returns it, or NULL for want of
+ * memory.
  */
 struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause cause,
 			const char *life, int64_t opened_ns);
@@ -48,17 +54,36 @@ struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause caus
 void store_boot_changed(struct store *store, struct boot *boot);
 
 /*
- * Queue @sample (copied), its t_wall_ns being host time. Returns 0, or -ENOBUFS
- * when STORE_PENDING_MAX wait: then it was not taken.
+ * Each queues one record (copied). Returns 0, or -ENOBUFS while store_is_full(): then
+ * it was not taken. A sample's t_wall_ns is host time, clock_error_ns that time's
+ * error.
  */
 int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	      const struct sample *sample);
+int store_add_mark(struct store *store, struct boot *boot, const struct mark *mark);
+
+/*
+ * Likewise a range without samples. One that follows another of the same cause, with
+ * nothing between, makes that one longer. @claim: what was not believed, of its first
+ * sample.
+ */
+int store_add_gap(struct store *store, struct boot *boot, enum sample_source source,
+		  const struct range *gap);
+int store_add_quarantine(struct store *store, struct boot *boot, const struct range *range,
+			 const struct sample *claim);
+
+/*
+ * The guest's samples in @boot above the sequence @after turned out not to be true:
+ * quarantine them for @cause, those committed as well. Returns 0 or -ENOMEM.
+ */
+int store_retract(struct store *store, struct boot *boot, uint64_t after,
+		  enum quarantine_cause cause);
 
 /* True while store_add() would refuse. */
 bool store_is_full(const struct store *store);
 
 /* What a flush committed. */
-#define STORE_SAMPLES 1
+#define STORE_SAMPLES 1			/* samples, marks, gaps */
 #define STORE_RECORDS 2			/* VMs, boots */
 
 /*

@@ -73,7 +73,7 @@ static void test_round_trip(void)
 	   "VM and boot are there after a restart");
 	ok(vm->boot->last_sequence[SOURCE_GUEST] == 7 &&
 		   vm->boot->committed[SOURCE_GUEST] == 7 &&
-		   vm->boot->last_exits[SOURCE_GUEST] == 1ULL << 40,
+		   vm->boot->last[SOURCE_GUEST].exits == 1ULL << 40,
 	   "and go on where they were; the duplicate was dropped");
 	ok(vm->boot->tsc_khz == 2000000 && strcmp(vm->boot->life, "life/1") == 0, "with all fields");
 	ok(store_vm(store, "uuid-1", "web") == vm, "the same key is the same VM");
@@ -111,7 +111,7 @@ static void test_foreign(void)
 	sqlite3_open(path, &db);
 	sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL);
 	ok(store_open(path, &store) == -EBADMSG, "so is a newer version's");
-	sqlite3_exec(db, "PRAGMA user_version = 1", NULL, NULL, NULL);
+	sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL);
 	sqlite3_close(db);
 	snprintf(other, sizeof(other), "%s/none/x.db", dir);
 	ok(store_open(other, &store) == -ENOENT, "a directory that is not there is said");
@@ -284,8 +284,8 @@ static void test_query(void)
 
 	len = csv_row(line, "uuid-2", &latest.row);
 	ok(len > 0 && strncmp(line, "2025-11-23T07:13:20.000000Z,1763882000.000000,uuid-2,2,host,"
-				    "3000,,300000,300000000,1000000,1,,,",
-			      90) == 0,
+				    "3000,,300000,300000000,1000000,1,,,,0.000000000,,,,",
+			      105) == 0,
 	   "a CSV row: %.*s", (int)len - 2, line);
 	query_free(query);
 	store_free(store);

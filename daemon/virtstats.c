@@ -149,8 +149,13 @@ static int vcpu_of(const char *field, const char *rest)
 	return strcmp(field + end, rest) == 0 ? (int)vcpu : -1;
 }
 
+/* When a call was made. */
+struct span {
+	int64_t before_ns, after_ns;
+};
+
 /* libvirt passes KVM's names through: of a patched KVM, those of cycles too. */
-static void take_record(const virDomainStatsRecord *record, int64_t t_ns,
+static void take_record(const virDomainStatsRecord *record, const struct span *span,
 			struct virtstats_domain *d)
 {
 	uint64_t exits = 0, handling = 0, away = 0;
@@ -179,15 +184,17 @@ static void take_record(const virDomainStatsRecord *record, int64_t t_ns,
 		d->handling_cycles = handling;
 		d->away_cycles = away;
 	}
-	d->reading[d->readings].t_ns = t_ns;
+	/* The call does not say when each was read: the middle errs least. */
+	d->reading[d->readings].t_ns = span->before_ns + (span->after_ns - span->before_ns) / 2;
+	d->reading[d->readings].error_ns = (span->after_ns - span->before_ns) / 2;
 	d->reading[d->readings].exits = exits;
 	d->readings++;
 	d->answer = VIRTSTATS_ANSWERS;
 }
 
 /* Records are in the order of the domains, less those that have gone. */
-static void take_records(struct caller *c, virDomainStatsRecordPtr *records, int n, int64_t t_ns,
-			 struct virtstats_call *call)
+static void take_records(struct caller *c, virDomainStatsRecordPtr *records, int n,
+			 const struct span *span, struct virtstats_call *call)
 {
 	size_t at = 0;
 
@@ -201,7 +208,7 @@ static void take_records(struct caller *c, virDomainStatsRecordPtr *records, int
 			at++;
 		if (at == call->count)
 			break;
-		take_record(records[i], t_ns, &call->domains[at]);
+		take_record(records[i], span, &call->domains[at]);
 	}
 }
 
@@ -210,16 +217,15 @@ static bool read_once(struct caller *c, virDomainPtr *doms, struct virtstats_cal
 	unsigned int stats =
 		call->kind == VIRTSTATS_READ ? VIR_DOMAIN_STATS_VCPU : VIR_DOMAIN_STATS_IOTHREAD;
 	virDomainStatsRecordPtr *records = NULL;
-	int64_t before_ns = clock_ns(CLOCK_REALTIME), after_ns;
+	struct span span = { .before_ns = clock_ns(CLOCK_REALTIME) };
 	int n = virDomainListGetStats(doms, stats, &records,
 				      VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
 
 	if (n < 0)
 		return false;
-	after_ns = clock_ns(CLOCK_REALTIME);
-	/* The call does not say when each was read: the middle errs least. */
+	span.after_ns = clock_ns(CLOCK_REALTIME);
 	if (call->kind == VIRTSTATS_READ)
-		take_records(c, records, n, before_ns + (after_ns - before_ns) / 2, call);
+		take_records(c, records, n, &span, call);
 	virDomainStatsRecordListFree(records);
 	return true;
 }

@@ -36,6 +36,7 @@ struct virtstats_domain {
 	unsigned int readings;
 	struct {
 		int64_t t_ns;		/* CLOCK_REALTIME */
+		int64_t error_ns;	/* read at most so far from t_ns */
 		uint64_t exits;		/* sum over vCPUs */
 	} reading[VIRTSTATS_READINGS];
 	uint32_t vcpus;			/* that have counters */

@@ -31,24 +31,25 @@ static void test_record(void)
 	};
 	virDomainStatsRecord record = { .params = params, .nparams = 11 };
 	struct virtstats_domain d = { .readings = 0 };
+	const struct span span = { .before_ns = 40, .after_ns = 44 };
 
-	take_record(&record, 42, &d);
+	take_record(&record, &span, &d);
 	ok(d.readings == 1 && d.reading[0].exits == 1234 && d.reading[0].t_ns == 42 &&
-		   d.vcpus == 2 && d.answer == VIRTSTATS_ANSWERS,
+		   d.reading[0].error_ns == 2 && d.vcpus == 2 && d.answer == VIRTSTATS_ANSWERS,
 	   "exits are summed over vCPUs, and nothing else is");
 	ok(d.has_cycles && d.handling_cycles == 11 && d.away_cycles == 110,
 	   "so are a patched host's cycles");
 	params[0].value.ul = 1001;
-	take_record(&record, 43, &d);
+	take_record(&record, &span, &d);
 	ok(d.readings == 2 && d.reading[1].exits == 1235 && d.reading[0].exits == 1234,
 	   "a second reading");
 	d = (struct virtstats_domain){ .readings = 0 };
 	params[2].value.ul = params[5].value.ul = 0;
-	take_record(&record, 44, &d);
+	take_record(&record, &span, &d);
 	ok(!d.has_cycles, "cycles that are zero are not known");
 	params[0].type = params[4].type = VIR_TYPED_PARAM_INT;
 	d = (struct virtstats_domain){ .readings = 0 };
-	take_record(&record, 45, &d);
+	take_record(&record, &span, &d);
 	ok(d.readings == 0 && d.answer == VIRTSTATS_UNKNOWN, "a record without counters is none");
 }
 

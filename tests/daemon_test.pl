@@ -6,132 +6,23 @@
 use strict;
 use warnings;
 use Compress::Raw::Zlib qw(crc32);
-use File::Temp qw(tempdir);
 use FindBin;
-use HTTP::Tiny;
+use lib "$FindBin::Bin/lib";
+use Daemon;
+use Frames;
 use IO::Select;
 use IO::Socket::INET;
-use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX qw(:sys_wait_h);
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $build = $ENV{BUILD} // "$FindBin::Bin/../build";
-my $dir = tempdir('vmexit-daemon-XXXXXX', TMPDIR => 1, CLEANUP => 1);
-my $port = free_port();
-my $url = "http://127.0.0.1:$port";
-my $http = HTTP::Tiny->new(timeout => 20);
-my %running;
-
-sub free_port {
-	my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0) or die;
-	return $s->sockport;
-}
-
-# Start a program; its stderr goes to NAME.log.
-sub start {
-	my ($name, @command) = @_;
-	my $pid = fork() // die "fork: $!";
-	if ($pid == 0) {
-		open(STDIN, '<', '/dev/null');
-		open(STDOUT, '>', "$dir/$name.out");
-		open(STDERR, '>>', "$dir/$name.log");
-		exec(@command) or POSIX::_exit(127);
-	}
-	$running{$name} = $pid;
-	return $pid;
-}
-
-sub stop {
-	my ($name, $signal) = @_;
-	my $pid = delete $running{$name} or return;
-	kill($signal, $pid);
-	waitpid($pid, 0);
-	return $?;
-}
-
-END { kill('KILL', $_) for values %running }
-
-sub slurp { my $f = shift; open(my $h, '<', $f) or return ''; local $/; return <$h> }
-
-# Wait for a condition, with a deadline.
-sub wait_for {
-	my ($what, $seconds, $condition) = @_;
-	my $end = time + $seconds;
-	while (time < $end) {
-		my $r = $condition->();
-		return $r if $r;
-		sleep 0.05;
-	}
-	diag("waited $seconds s in vain for: $what");
-	return;
-}
-
-sub daemon {
-	my (@more) = @_;
-	start('daemon', "$build/vmexitd", '-v', "--database=$dir/v.db", "--listen=127.0.0.1:$port",
-	      "--api-socket=$dir/api.sock", '--libvirt=test:///default', '--commit-interval=50',
-	      "--channel=played=$dir/played.sock", "--channel=real=$dir/real.sock", @more);
-	ok(wait_for('vmexitd', 20, sub { $http->get("$url/healthz")->{status} == 200 }), 'vmexitd serves');
-}
-
-sub json { my $r = $http->get("$url$_[0]"); return eval { decode_json($r->{content}) } // {} }
-sub vm { my $name = shift; my ($vm) = grep { $_->{name} eq $name } @{ json('/api/v1/vms')->{vms} // [] }; return $vm // {} }
-
-# ---- frames, after vmexit-protocol(7) ----
-sub frame {
-	my ($type, $payload, $flags) = @_;
-	my $h = "VMx\xf1" . pack('CCvV', 1, $type, $flags // 0, length $payload);
-	return $h . pack('V', crc32($h)) . $payload . pack('V', crc32($payload));
-}
-sub field { my ($n, $v) = @_; return pack('vv', $n, length $v) . $v }
-sub hello {
-	my ($boot_id, $uptime) = @_;
-	return frame(1, pack('vva16Q<Q<VV', 1, 1, $boot_id, $uptime * 1e9, time * 1e9, 100000, 2)
-		     . field(1, pack('V4', 0x10000, 0xb, 2, 2000000))
-		     . field(3, '0.1') . field(4, '6.1.0-test'));
-}
-sub sample {
-	my ($sequence, $uptime, $exits, $flags) = @_;
-	return frame(3, pack('Q<Q<Q<', $sequence, $uptime * 1e9, time * 1e9)
-		     . field(16, pack('Q<', $exits)) . field(17, pack('Q<', $exits * 100)), $flags);
-}
-
-# What the daemon sent: a list of [type, payload].
-sub frames_from {
-	my ($peer, $seconds, $until) = @_;
-	my ($end, $buf, @frames) = (time + $seconds, '');
-	my $select = IO::Select->new($peer);
-	while (time < $end) {
-		next unless $select->can_read(0.1);
-		sysread($peer, $buf, 65536, length $buf) or last;
-		while (length $buf >= 16 && length $buf >= 20 + (my $len = unpack('x8V', $buf))) {
-			push @frames, [unpack('x5C', $buf), substr($buf, 16, $len)];
-			substr($buf, 0, 20 + $len) = '';
-		}
-		last if grep { $until->(@$_) } @frames;
-	}
-	return @frames;
-}
-sub acked { my ($peer, $sequence) = @_;
-	return scalar grep { $_->[0] == 4 && unpack('Q<', $_->[1]) == $sequence }
-		frames_from($peer, 10, sub { $_[0] == 4 && unpack('Q<', $_[1]) >= $sequence }) }
-sub welcomed { my $peer = shift;
-	my ($w) = grep { $_->[0] == 2 } frames_from($peer, 10, sub { $_[0] == 2 });
-	return $w ? unpack('vQ<', $w->[1]) : () }
-
-my $qemu = IO::Socket::UNIX->new(Listen => 1, Local => "$dir/played.sock") or die "$dir: $!";
-sub accept_daemon { my $c = wait_for('a connection', 10, sub { IO::Select->new($qemu)->can_read(0) ? $qemu->accept : undef }); return $c }
-
-sub csv { my ($vm, $query) = @_;
-	my $text = $http->get("$url/api/v1/vms/$vm/samples.csv" . ($query // ''))->{content};
-	my ($head, @lines) = split /\r\n/, $text;
-	my @names = split /,/, $head, -1;
-	return map { my %row; @row{@names} = split /,/, $_, -1; \%row } @lines }
+sub start_daemon { ok(daemon("--channel=played=$dir/played.sock", "--channel=real=$dir/real.sock", @_), 'vmexitd serves') }
+my $qemu = listen_at('played');
+sub accept_daemon { return accept_at($qemu) }
 
 # ---- known samples, from the socket to every answer ----
-daemon();
+start_daemon();
 my $peer = accept_daemon();
 my $boot1 = 'A' x 16;
 ok(wait_for('its state', 5, sub { (vm('played')->{agent} // '') eq 'waiting' }), 'a channel without an agent waits');
@@ -231,18 +122,17 @@ ok((() = slurp("$dir/daemon.log") =~ /that are no frames/g) <= 10, 'in a bounded
 # Whole headers whose payloads are wrong cost the most to look at, so a tick has a budget.
 my $dear = "VMx\xf1" . pack('CCvV', 1, 3, 0, 8000);
 $dear = ($dear . pack('V', crc32($dear))) x 65536;
-my $used = sub { my @f = split ' ', slurp("/proc/$running{daemon}/stat"); return ($f[13] + $f[14]) / POSIX::sysconf(POSIX::_SC_CLK_TCK()) };
-my ($cpu, $begun, $sent) = ($used->(), time, 0);
+my ($cpu, $begun, $sent) = (used_cpu(), time, 0);
 $sent += syswrite($peer, $dear, 65536, $sent) while $sent < length $dear && time - $begun < 20;
 my $rate = $sent / (time - $begun);
-ok($rate < 600_000, sprintf('a flood is read at a bounded rate (%.0f kB/s, %.2f s of CPU in %.0f s)', $rate / 1e3, $used->() - $cpu, time - $begun));
+ok($rate < 600_000, sprintf('a flood is read at a bounded rate (%.0f kB/s, %.2f s of CPU in %.0f s)', $rate / 1e3, used_cpu() - $cpu, time - $begun));
 # Behind what the last of those headers claimed.
 syswrite($peer, sample(705, 21.5, 70500) . 'x' x 9000);
 ok(acked($peer, 705), 'and the next sample behind it arrives');
 
 # ---- ends that nobody announced ----
 stop('daemon', 'KILL');
-daemon();
+start_daemon();
 $peer = accept_daemon();
 syswrite($peer, hello($boot1, 22));
 is_deeply([welcomed($peer)], [1, 705], 'after kill -9 the daemon knows what it committed');
@@ -283,7 +173,7 @@ SKIP: {
 	ok($real[-1]{context_switches} > 0 && $real[-1]{memory_total_bytes} > 1e6, 'its workload is there');
 	stop('daemon', 'KILL');
 	sleep 1;
-	daemon();
+	start_daemon();
 	close $peer;
 	$peer = accept_daemon();
 	my $seen = scalar @real;
@@ -452,7 +342,7 @@ is(stop('daemon', 'TERM'), 0, 'SIGTERM ends the daemon cleanly');
 ok(!-e "$dir/api.sock", 'its socket is gone');
 { open(my $f, '>', "$dir/hang"); print $f "#!/bin/sh\nexec sleep 60\n"; chmod 0755, $f }
 { open(my $f, '>', "$dir/fail"); print $f "#!/bin/sh\nexit 3\n"; chmod 0755, $f }
-daemon("--gnuplot=$dir/hang");
+start_daemon("--gnuplot=$dir/hang");
 $peer = accept_daemon();
 my $slow = fork();
 if ($slow == 0) { my $r = $http->get("$url/api/v1/vms/played/graph.svg"); POSIX::_exit($r->{status} == 503 ? 0 : 1) }
@@ -463,7 +353,7 @@ ok(time - $t < 5, 'at once');
 waitpid($slow, 0);
 is($?, 0, 'and who waits for the graph is told');
 stop('daemon', 'TERM');
-daemon("--gnuplot=$dir/fail");
+start_daemon("--gnuplot=$dir/fail");
 is($http->get("$url/api/v1/vms/played/graph.svg")->{status}, 500, 'a gnuplot that fails is said');
 close $peer;
 $peer = accept_daemon();
@@ -471,7 +361,7 @@ $peer = accept_daemon();
 # ---- a libvirt that hangs ----
 stop('daemon', 'TERM');
 my $hanging = IO::Socket::UNIX->new(Listen => 9, Local => "$dir/hang.sock") or die "$dir: $!";
-daemon("--libvirt=qemu+unix:///system?socket=$dir/hang.sock");
+start_daemon("--libvirt=qemu+unix:///system?socket=$dir/hang.sock");
 ok(IO::Select->new($hanging)->can_read(10), 'vmexitd asks libvirt');
 $peer = accept_daemon();
 ok(wait_for('its state', 5, sub { vm('test')->{state} eq 'unknown' }), 'which does not answer: a domain is unknown');
@@ -491,7 +381,7 @@ is(stop('daemon', 'TERM'), 0, 'it ends cleanly');
 waitpid($waits, 0);
 is($?, 0, 'and says so to who waits');
 close $hanging;
-daemon();
+start_daemon();
 $peer = accept_daemon();
 
 # ---- a full disk ----
@@ -500,7 +390,7 @@ mkdir "$dir/small";
 SKIP: {
 	skip('mounting needs root', 7) if $> != 0;
 	is(system("mount -t tmpfs -o size=640k,mode=700 tmpfs $dir/small"), 0, 'a small disk');
-	daemon("--database=$dir/small/v.db");
+	start_daemon("--database=$dir/small/v.db");
 	$peer = accept_daemon();
 	syswrite($peer, hello('C' x 16, 1));
 	welcomed($peer);

@@ -12,8 +12,8 @@ sub slurp { my $f = shift; open(my $h, '<', $f) or return ''; local $/; return <
 my @files = grep { -f } split /\n/, qx(git ls-files --cached --others --exclude-standard);
 ok(@files > 50, 'git lists the files');
 
-# JSON and checksums hold no comments, pictures no text; patches carry it inside.
-my @bare = grep { !/(^COPYING|\.json|\.sha256|\.png|\.svg|\.patch|\.hex)$/ && slurp($_) !~ /SPDX-License-Identifier: GPL-2.0/ } @files;
+# JSON, CSV and checksums hold no comments, pictures and recordings no text; patches carry it inside.
+my @bare = grep { !/(^COPYING|\.json|\.sha256|\.png|\.svg|\.patch|\.hex|\.csv|\.bin|\.db)$/ && slurp($_) !~ /SPDX-License-Identifier: GPL-2.0/ } @files;
 is_deeply(\@bare, [], 'every file says its licence');
 
 my @pages = grep { /\.[1-8]$/ } @files;
@@ -46,10 +46,10 @@ my @shared = grep { slurp($_) =~ m{^#include "(daemon|guest-agent/(?!shared))}m 
 is_deeply(\@shared, [], 'shared code includes only shared code');
 
 my %homes = (
-	'sqlite3.h' => qr{^daemon/(db|store|query)\.c$},
+	'sqlite3.h' => qr{^daemon/(db|schema|store|storeload|storewrite|query|eventquery|testmember)\.[ch]$},
 	'microhttpd.h' => qr{^daemon/(http|httpsend)\.[ch]$},
 	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|virtstats|attach)\.c$},
-	'jansson.h' => qr{^daemon/(jsonout|change|ctl/\w+)\.c$},
+	'jansson.h' => qr{^daemon/(jsonout|jsonevents|jsonparts|change|ctl/\w+)\.[ch]$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
 	'ini.h' => qr{^daemon/config\.c$},
 );

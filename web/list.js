@@ -44,6 +44,11 @@ export function stuckWords(vm) {
 		`QEMU stuck since ${format.moment(vm.stuck, api.now())}` : "";
 }
 
+// A guest that sent samples in its latest boot that cannot be true.
+export function quarantineWords(vm) {
+	return vm.quarantined ? "quarantined samples" : "";
+}
+
 // The latest sample of a source, unless it is too old to be called current.
 export function current(vm, source) {
 	const latest = vm[source];
@@ -112,7 +117,8 @@ export class List {
 		row.state.className = `state ${vm.state}`;
 		setText(row.name, vm.name);
 		row.link.title = vm.id === vm.name ? vm.name : `${vm.name}\n${vm.id}`;
-		const words = [stateWords(vm), stuckWords(vm), vm.state === "running" && agentWords(vm)];
+		const words = [stateWords(vm), stuckWords(vm), vm.state === "running" && agentWords(vm),
+			       quarantineWords(vm)];
 		setText(row.hint, words.filter(w => w).join(" · "));
 		this.rate(row, vm);
 	}

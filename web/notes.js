@@ -3,6 +3,8 @@
 // what to do about it.
 
 import { codeBlock, h } from "./dom.js";
+import * as api from "./api.js";
+import * as format from "./format.js";
 
 const CHANNEL = `<channel type='unix'>
   <target type='virtio' name='org.vmexit.agent.0'/>
@@ -81,10 +83,31 @@ function leafNote(vm) {
 		  "host (folder ", code("kernel"), " of the sources)."));
 }
 
+const CAUSES = {
+	fell: "a counter fell within one life of the VM",
+	cycles: "more cycles than its vCPUs have had",
+	sum: "its exits by reason do not make its total",
+	clock: "a host time that cannot be",
+	host: "the host itself counted otherwise",
+	lives: "more boots or lives than are believed",
+	often: "too much of this boot was not true",
+};
+
+function quarantineNote(vm) {
+	const q = vm.quarantined;
+	if (!q)
+		return null;
+	return note("warn", "The guest sent samples that are not believed",
+		p(`${format.count(q.samples)} since ${format.moment(q.since, api.now())}: `,
+		  `${CAUSES[q.cause] ?? q.cause}. They are not in the charts. Either something in the `,
+		  "guest makes numbers up, or its agent is broken; the host's own counts are beside it. ",
+		  code(`/api/v1/vms/${vm.id}/gaps`), " lists them."));
+}
+
 // What to say above the charts of the latest boot.
 export function vmNotes(vm) {
 	const agent = vm.state === "running" || vm.agent === "no-channel" ? agentNote(vm) : null;
-	return [agent, leafNote(vm)].filter(n => n);
+	return [agent, leafNote(vm), quarantineNote(vm)].filter(n => n);
 }
 
 // What to say in a chart's place. kind: "count" or "handling".
