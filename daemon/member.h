@@ -7,6 +7,7 @@
 #include "daemon/hostclock.h"
 #include "daemon/hostlink.h"
 #include "daemon/limit.h"
+#include "daemon/lost.h"
 #include "daemon/oracle.h"
 #include "daemon/store.h"
 #include "guest-agent/shared/log.h"
@@ -34,6 +35,7 @@ struct member {
 	unsigned int clock_steps;	/* of the host's clock, that the oracle has seen */
 	uint64_t suspect;		/* sequence at which the host exposed the guest; 0: none */
 	struct limit disk, marks;
+	struct lost lost;
 	uint64_t acked;
 	uint32_t pace_us;		/* wished for of the agent; 0: none */
 	unsigned int claims;		/* boots and lives that only the guest speaks of */

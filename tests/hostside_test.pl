@@ -67,6 +67,13 @@ is($between, 2, 'exits and cycles lie between two tables read by hand');
 my @rows = $lab->csv('one', 'source=host');
 my @steps = sort { $a <=> $b } map { $rows[$_]{epoch_s} - $rows[$_ - 1]{epoch_s} } 1 .. $#rows;
 cmp_ok($steps[@steps / 2], '<', 0.3, sprintf('while it boots every 0.2 s (median of %d: %.3f s)', scalar @steps, $steps[@steps / 2]));
+cmp_ok($rows[-1]{away_cycles}, '>=', $rows[-1]{handling_cycles}, 'cycles away hold those of handling');
+cmp_ok($rows[-1]{idle_cycles}, '>', 0, 'idle ones are known, too');
+my $reasons = $lab->json('/api/v1/vms/one/reasons?source=host');
+my ($all, %count) = (0, map { $_->{name} => $_->{count} } @{ $reasons->{reasons} // [] });
+$all += $_ for values %count;
+cmp_ok(scalar keys %count, '>=', 5, "exits by reason without an agent: @{[sort keys %count]}") or diag(explain($reasons));
+ok(abs($all - host('one')->{exits}) < 0.2 * $all, "which make its total ($all of " . host('one')->{exits} . ')');
 ok($rows[-1]{tsc_khz} > 100_000, "cycles can be divided into time: the host's TSC is known");
 ok(defined host('one')->{handling_share}, 'so there is a handling share without an agent');
 
@@ -76,6 +83,7 @@ is_deeply([$status, $answer->{live}, $answer->{config}], [0, 'added', 'added'], 
 ok($lab->wait_for(60, sub { $lab->vm('one')->{agent} eq 'connected' }), 'the agent finds the channel while it runs');
 ok($lab->wait_for(30, sub { ($lab->vm('one')->{guest} // {})->{exits} }), 'and its samples arrive');
 is(scalar(@{ $lab->json('/api/v1/vms/one/boots')->{boots} }), 1, 'in the boot that there was');
+is($lab->vm('one')->{quarantined}, undef, 'and the host believes them');
 like($lab->exec("$ctl attach one"), qr/^running machine: it has the channel already\ndefinition: it has/, 'attach again: it says so');
 like($lab->exec('virsh dumpxml --inactive one'), qr/org\.vmexit\.agent\.0/, "libvirt's definition has it");
 ($status, $answer) = ctl('detach one');
