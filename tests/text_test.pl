@@ -47,9 +47,9 @@ is_deeply(\@shared, [], 'shared code includes only shared code');
 
 my %homes = (
 	'sqlite3.h' => qr{^daemon/(db|schema|store|storeload|storewrite|query|eventquery|testmember)\.[ch]$},
-	'microhttpd.h' => qr{^daemon/http\.c$},
-	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|hostsource)\.c$},
-	'jansson.h' => qr{^daemon/(jsonout|jsonevents|jsonparts|ctl/\w+)\.[ch]$},
+	'microhttpd.h' => qr{^daemon/(http|httpsend)\.[ch]$},
+	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|virtstats|attach)\.c$},
+	'jansson.h' => qr{^daemon/(jsonout|jsonevents|jsonparts|change|ctl/\w+)\.[ch]$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
 	'ini.h' => qr{^(daemon/config|guest-agent/options)\.c$},
 );
