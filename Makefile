@@ -28,7 +28,7 @@ demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N
 	scripts/demo
 
 test: ## every test, short counts (.ci/run is this)
-	scripts/deps build kernel lab guest test
+	scripts/deps build kernel lab guest test fuzz
 	$(MAKE) all
 	$(MAKE) san-tests
 	scripts/test
@@ -55,6 +55,10 @@ kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=$(uname -r) or
 	scripts/deps kernel
 	kernel/build-modules $(if $(RELEASE),--release $(RELEASE)) $(if $(LINE),--line $(LINE))
 
+fuzz: ## libFuzzer on everything that a guest sends (SECONDS=60 for each fuzzer)
+	scripts/deps build fuzz
+	tests/fuzz/run --seconds $(or $(SECONDS),60)
+
 bench-kernel: ## instructions per VM exit: stock, the series, tracing (ARGS="--only counts")
 	scripts/deps kernel lab bench
 	tests/bench/kernel $(ARGS)
@@ -76,7 +80,7 @@ kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE,
 	@ls build/linux-*.deb
 
 deps: ## install the Debian packages that everything needs
-	scripts/deps build kernel lab guest test bench
+	scripts/deps build kernel lab guest test fuzz bench
 
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
@@ -85,7 +89,7 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
-	for page in daemon/*.[578] daemon/ctl/*.1 guest-agent/*.8 guest-agent/shared/*.7; do \
+	for page in daemon/*.[578] daemon/ctl/*.1 guest-agent/*.[58] guest-agent/shared/*.7; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done
 

@@ -22,6 +22,7 @@ struct context {
 	struct query *query;
 	struct params *params;
 	const struct store_stats *stats;
+	struct vitals *vitals;
 	struct api_answer *answer;
 	struct query_vm vm;		/* of a path below /api/v1/vms/ */
 };
@@ -90,7 +91,7 @@ static void get_health(struct context *c)
 static void get_vms(struct context *c)
 {
 	if (known_params(c, ""))
-		answer_json(c, jsonout_vms(c->query, &c->answer->text));
+		answer_json(c, jsonout_vms(c->query, c->vitals, &c->answer->text));
 }
 
 static void get_reasons(struct context *c)
@@ -406,10 +407,16 @@ static bool get_asset(struct context *c, const char *path)
 }
 
 void api_get(struct query *query, const char *path, struct params *params,
-	     const struct store_stats *stats, struct api_answer *ret_answer)
+	     const struct store_stats *stats, struct vitals *vitals,
+	     struct api_answer *ret_answer)
 {
 	static const char below_vms[] = "/api/v1/vms/";
-	struct context c = { .query = query, .params = params, .stats = stats };
+	struct context c = {
+		.query = query,
+		.params = params,
+		.stats = stats,
+		.vitals = vitals,
+	};
 
 	memset(ret_answer, 0, sizeof(*ret_answer));
 	c.answer = ret_answer;

@@ -10,6 +10,7 @@
 #include "daemon/params.h"
 #include "daemon/series.h"
 #include "daemon/store.h"
+#include "daemon/vitals.h"
 
 struct asset;
 
@@ -32,15 +33,17 @@ struct api_answer {
 	struct series *series;
 	char vm_key[RECORD_KEY_MAX + 1];	/* "" for all */
 	char file[RECORD_KEY_MAX + 16];		/* name for a download, "" for none */
+	const char *allow;			/* of status 405; NULL: "GET, HEAD" */
 };
 
 /*
- * Answer a GET of @path. @stats is the store's. The answer, which may be an error
+ * Answer a GET of @path. @stats is the store's, @vitals is what is not stored. The answer, which may be an error
  * in the form of vmexit-http(7), is freed with api_answer_done(); its cursor must
  * not outlive @query.
  */
 void api_get(struct query *query, const char *path, struct params *params,
-	     const struct store_stats *stats, struct api_answer *ret_answer);
+	     const struct store_stats *stats, struct vitals *vitals,
+	     struct api_answer *ret_answer);
 void api_answer_done(struct api_answer *answer);
 
 /* Fill @answer with an error. */

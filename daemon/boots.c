@@ -91,6 +91,7 @@ struct boot *boots_open(struct member *m, enum boot_cause cause, const char *lif
 	m->acked = 0;
 	m->suspect = 0;
 	m->joined = false;
+	hostlink_watch(&m->link, m->setting->hostsource, m->vm);
 	return boot;
 }
 
@@ -142,21 +143,20 @@ static bool may_claim(struct member *m, int64_t now_ns)
 	return true;
 }
 
-/* A life where libvirt tells of none: by the generation, else the guest's boot. */
+/* A life where the host tells of none: by the generation, else the guest's boot. */
 static void life_of(const struct member *m, const struct proto_hello *hello, char *life,
 		    size_t size)
 {
-	if (m->by_libvirt && m->vm->boot) {
-		snprintf(life, size, "%s", m->vm->boot->life);
-		return;
-	}
+	char guest[RECORD_LIFE_MAX + 1] = "guest/";
+	size_t len = strlen(guest);
+
 	if (hello->has & PROTO_HELLO_HAS_GENERATION) {
-		snprintf(life, size, "kvm/%016" PRIx64, hello->generation);
-		return;
+		snprintf(guest, sizeof(guest), "kvm/%016" PRIx64, hello->generation);
+	} else {
+		for (int i = 0; i < PROTO_BOOT_ID_SIZE; i++)
+			len += snprintf(guest + len, sizeof(guest) - len, "%02x", hello->boot_id[i]);
 	}
-	snprintf(life, size, "guest/");
-	for (int i = 0; i < PROTO_BOOT_ID_SIZE; i++)
-		snprintf(life + strlen(life), size - strlen(life), "%02x", hello->boot_id[i]);
+	snprintf(life, size, "%s", hostlink_life(&m->link, m->vm, guest));
 }
 
 /* When the guest's kernel started: its boot's begin, if nobody saw more of it. */

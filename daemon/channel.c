@@ -340,6 +340,14 @@ static int open_socket(const char *path)
 	return fd;
 }
 
+static pid_t peer_of(int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 ? peer.pid : 0;
+}
+
 static void try_connect(struct channel *c)
 {
 	int fd = open_socket(c->path);
@@ -357,6 +365,7 @@ static void try_connect(struct channel *c)
 	c->fd = fd;
 	c->last_frame_s = now_s();
 	report(c, AGENT_WAITING, 0);
+	c->ops->peer(c->ctx, peer_of(fd));
 	call_agent(c);
 }
 

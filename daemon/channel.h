@@ -9,6 +9,8 @@
 #ifndef DAEMON_CHANNEL_H
 #define DAEMON_CHANNEL_H
 
+#include <sys/types.h>
+
 #include "daemon/record.h"
 
 struct channel;
@@ -17,6 +19,8 @@ struct channel;
 struct channel_ops {
 	/* @error is for a person, "" when there is none. */
 	void (*state)(void *ctx, enum vm_agent agent, const char *error);
+	/* Connected; @pid listens on the socket (0: not known). */
+	void (*peer)(void *ctx, pid_t pid);
 	/*
 	 * The sequence up to which the hello's boot is committed. False: this guest is
 	 * not served now; it is told so, and will ask again.

@@ -76,8 +76,17 @@ static int on_gap(void *ctx, const struct proto_gap *gap)
 	return 0;
 }
 
+static pid_t peer;
+
+static void on_peer(void *ctx, pid_t pid)
+{
+	(void)ctx;
+	peer = pid;
+}
+
 static const struct channel_ops ops = {
 	.state = on_state,
+	.peer = on_peer,
 	.hello = on_hello,
 	.ready = on_ready,
 	.sample = on_sample,

@@ -8,16 +8,18 @@
 
 #include "daemon/channel.h"
 #include "daemon/domains.h"
-#include "daemon/hostsource.h"
+#include "daemon/hostlink.h"
+#include "daemon/vitals.h"
 #include "daemon/store.h"
 
 struct collect;
 
 /*
- * @store outlives the result; a guest may fill @guest_disk_limit_mb of it in an hour.
- * Returns NULL for want of memory.
+ * @store and @vitals outlive the result; a guest may fill @guest_disk_limit_mb of the
+ * store in an hour. Returns NULL for want of memory.
  */
-struct collect *collect_new(struct store *store, unsigned int guest_disk_limit_mb);
+struct collect *collect_new(struct store *store, struct vitals *vitals,
+			    unsigned int guest_disk_limit_mb);
 void collect_free(struct collect *collect);
 
 /* Serve the agent of a VM that libvirt does not know. Returns 0 or -ENOMEM. */
@@ -27,9 +29,9 @@ int collect_add_channel(struct collect *collect, const char *name, const char *s
 extern const struct domains_ops collect_domains_ops;
 
 /* For hostsource_new(), likewise. */
-void collect_host_reading(void *ctx, const struct host_reading *reading);
+extern const struct hostsource_ops collect_host_ops;
 
-/* Where to ask for a reading when a domain starts; NULL for nowhere. */
+/* Where to have the VMs read that run; NULL for nowhere. */
 void collect_set_hostsource(struct collect *collect, struct hostsource *hostsource);
 
 /*

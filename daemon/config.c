@@ -11,7 +11,7 @@
 
 #include "guest-agent/shared/log.h"
 
-enum setting_type { SETTING_TEXT, SETTING_NUMBER, SETTING_FLAG, SETTING_CHANNEL };
+enum setting_type { SETTING_TEXT, SETTING_CHOICE, SETTING_NUMBER, SETTING_FLAG, SETTING_CHANNEL };
 
 struct setting {
 	const char *key;	/* in the file; an option has '-' for '_' */
@@ -38,8 +38,14 @@ static const struct setting settings[] = {
 	  "libvirt connection whose domains to watch; 'off' for none" },
 	{ "channel", SETTING_CHANNEL, 0, "NAME=SOCKET", NULL, 0, 0,
 	  "agent's socket of a VM without libvirt; may be repeated" },
+	{ "host_source", SETTING_CHOICE, AT(host_source), "auto|debugfs|libvirt", "auto", 0, 0,
+	  "where the host's counters are read" },
 	{ "host_interval", SETTING_NUMBER, AT(host_interval_ms), "MS", "1000", 100, 3600000,
 	  "milliseconds between readings of the host's counters" },
+	{ "host_boot_interval", SETTING_NUMBER, AT(host_boot_interval_ms), "MS", "200", 50, 3600000,
+	  "the same while a VM boots" },
+	{ "host_boot_seconds", SETTING_NUMBER, AT(host_boot_seconds), "S", "120", 0, 86400,
+	  "seconds for which a VM boots, to this end" },
 	{ "commit_interval", SETTING_NUMBER, AT(commit_interval_ms), "MS", "500", 10, 1000,
 	  "milliseconds until samples are committed and shown" },
 	{ "guest_disk_limit", SETTING_NUMBER, AT(guest_disk_limit_mb), "MB", "256", 1, 1048576,
@@ -61,6 +67,19 @@ static int set_text(char **slot, const char *value)
 	free(*slot);
 	*slot = copy;
 	return 0;
+}
+
+/* One of the words in the setting's argument. */
+static int set_choice(char **slot, const struct setting *s, const char *value)
+{
+	size_t len = strlen(value);
+
+	for (const char *p = s->argument; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL) {
+		if (len > 0 && len == strcspn(p, "|") && memcmp(p, value, len) == 0)
+			return set_text(slot, value);
+	}
+	log_error("%s = '%s' is not one of %s", s->key, value, s->argument);
+	return -EINVAL;
 }
 
 static int set_number(unsigned int *slot, const struct setting *s, const char *value)
@@ -126,6 +145,8 @@ static int apply(struct config *config, const struct setting *s, const char *val
 	switch (s->type) {
 	case SETTING_TEXT:
 		return set_text(slot, value);
+	case SETTING_CHOICE:
+		return set_choice(slot, s, value);
 	case SETTING_NUMBER:
 		return set_number(slot, s, value);
 	case SETTING_FLAG:
@@ -256,7 +277,7 @@ int config_load(struct config *config, int argc, char **argv, enum config_action
 void config_done(struct config *config)
 {
 	for (size_t i = 0; i < SETTINGS; i++) {
-		if (settings[i].type == SETTING_TEXT)
+		if (settings[i].type == SETTING_TEXT || settings[i].type == SETTING_CHOICE)
 			free(*(char **)((char *)config + settings[i].offset));
 	}
 	for (size_t i = 0; i < config->channels_count; i++) {

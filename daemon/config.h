@@ -23,6 +23,9 @@ struct config {
 	char *libvirt;			/* connection URI, or "off" */
 	char *gnuplot;			/* program that draws graphs */
 	unsigned int host_interval_ms;	/* between two readings of the host's counters */
+	unsigned int host_boot_interval_ms;	/* the same while a VM boots */
+	unsigned int host_boot_seconds;	/* for so long */
+	char *host_source;		/* "auto", "debugfs" or "libvirt" */
 	unsigned int commit_interval_ms;	/* longest time that a sample waits for its commit */
 	unsigned int guest_disk_limit_mb;	/* that a guest's samples may take in an hour */
 	bool verbose;

@@ -9,14 +9,15 @@
 #include "daemon/record.h"
 
 struct domains;
+struct worker;
 
 enum domain_event {
 	DOMAIN_FOUND,	/* there when libvirt was connected */
 	DOMAIN_STARTED,	/* a new VM: its counters begin at zero now */
 	DOMAIN_RESTORED,	/* a new VM with an old guest in it: restored, migrated in */
 	DOMAIN_REBOOTED,
-	DOMAIN_CHANGED,	/* paused, resumed */
-	DOMAIN_STOPPED,
+	DOMAIN_CHANGED,	/* defined, renamed, paused, resumed, a device more or less */
+	DOMAIN_STOPPED,	/* ended, for whatever reason; undefined while it did not run */
 };
 
 struct domain {
@@ -24,20 +25,25 @@ struct domain {
 	char name[RECORD_NAME_MAX + 1];
 	char life[RECORD_LIFE_MAX + 1];		/* "" when it does not run */
 	enum vm_state state;
+	char reason[32];			/* libvirt's of the state: "crashed"; "" for none */
 	char socket[256];			/* of the agent's channel; "" when it has none */
 };
 
 struct domains_ops {
 	void (*event)(void *ctx, enum domain_event event, const struct domain *domain);
+	/* All domains that there are have been FOUND. */
+	void (*listed)(void *ctx);
 	/* libvirt went away: nothing is known of any domain until it is FOUND again. */
 	void (*lost)(void *ctx);
 };
 
 /*
  * Watch the domains of @uri (copied). A connection that cannot be had is tried
- * again for ever. Returns NULL for want of memory.
+ * again for ever, in a thread of @worker, as it may block. Returns NULL for want of
+ * memory.
  */
-struct domains *domains_new(const char *uri, const struct domains_ops *ops, void *ctx);
+struct domains *domains_new(const char *uri, struct worker *worker,
+			    const struct domains_ops *ops, void *ctx);
 void domains_free(struct domains *domains);
 
 /* Keep libvirt from writing its errors to stderr by itself. */

@@ -1,35 +1,44 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * KVM's own exit counters of libvirt's domains, in a thread of its own: libvirt's
- * calls wait for QEMU, and nothing may wait for them. Logging.
+ * KVM's own exit counters of VMs, from a thread of its own: from KVM's debugfs where
+ * it can be read, else from libvirt, whose calls wait for QEMU. Nothing waits for
+ * it. Logging.
  */
 #ifndef DAEMON_HOSTSOURCE_H
 #define DAEMON_HOSTSOURCE_H
 
-#include "daemon/record.h"
+#include "daemon/hosttarget.h"
 
 struct hostsource;
 
-struct host_reading {
-	char uuid[RECORD_KEY_MAX + 1];
-	int64_t t_ns;		/* host's CLOCK_REALTIME at the reading */
-	int64_t error_ns;	/* the reading may be so far from it */
-	uint64_t exits;		/* sum over vCPUs since the VM was created */
-	uint32_t vcpus;		/* that have counters */
+/* Called in the main loop. */
+struct hostsource_ops {
+	/* Of whose reasons the order does not matter: they may be sorted. */
+	void (*reading)(void *ctx, struct host_reading *reading);
+	void (*state)(void *ctx, const char *key, const struct host_state *state);
 };
 
-/* Called in the main loop. */
-typedef void (*hostsource_fn)(void *ctx, const struct host_reading *reading);
+enum hostsource_use { HOSTSOURCE_AUTO, HOSTSOURCE_DEBUGFS, HOSTSOURCE_LIBVIRT };
+
+struct hostsource_settings {
+	const char *uri;		/* of libvirt, or NULL */
+	enum hostsource_use use;
+	unsigned int interval_ms;
+	unsigned int boot_interval_ms;	/* while a VM boots */
+	unsigned int boot_seconds;	/* for so long */
+	const char *debugfs, *proc;	/* KVMDEBUGFS_ROOT and "/proc", but for tests */
+};
 
 /*
- * Read the counters at @uri every @interval_ms. Returns 0 or -errno.
- * hostsource_free() waits a second at most for a libvirt that does not answer.
+ * Returns 0 or -errno; the settings are copied. hostsource_free() waits a second at
+ * most for a libvirt that does not answer.
  */
-int hostsource_new(const char *uri, unsigned int interval_ms, hostsource_fn fn, void *ctx,
-		   struct hostsource **ret_hostsource);
+int hostsource_new(const struct hostsource_settings *settings, const struct hostsource_ops *ops,
+		   void *ctx, struct hostsource **ret_hostsource);
 void hostsource_free(struct hostsource *hostsource);
 
-/* Read now as well: a domain has just started. */
-void hostsource_poke(struct hostsource *hostsource);
+/* Read @vm (copied) from now on, at once for the first time; also when it changed. */
+void hostsource_watch(struct hostsource *hostsource, const struct host_vm *vm);
+void hostsource_forget(struct hostsource *hostsource, const char *key);
 
 #endif

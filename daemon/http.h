@@ -9,6 +9,8 @@
 #include "daemon/store.h"
 
 struct http;
+struct orders;
+struct vitals;
 
 struct http_settings {
 	const char *database;
@@ -16,9 +18,14 @@ struct http_settings {
 	const char *allowed_hosts;	/* comma-separated */
 	const char *api_socket;		/* path, or "off" */
 	const char *gnuplot;
+	struct vitals *vitals;
+	struct orders *orders;		/* what a POST on the Unix socket is given to */
 };
 
-/* The settings' text must live as long as the result. Returns 0 or -errno. */
+/*
+ * What the settings point at must outlive the result; orders_stop() comes before
+ * http_free(). Returns 0 or -errno.
+ */
 int http_new(const struct http_settings *settings, struct http **ret_http);
 void http_free(struct http *http);
 

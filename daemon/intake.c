@@ -85,6 +85,14 @@ static int add_gap(struct member *m, struct range *gap)
 	return store_add_gap(m->setting->store, boot, SOURCE_GUEST, gap);
 }
 
+/* A gap that the guest causes: too many of them are one. */
+static int add_own_gap(struct member *m, struct range *gap)
+{
+	if (!limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic_ns()))
+		gap->cause = GAP_LIMIT;
+	return add_gap(m, gap);
+}
+
 /* What the guest sent, and may not have stored. */
 static int refuse(struct member *m, uint64_t sequence, int64_t t_ns, const char *what)
 {
@@ -119,6 +127,7 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 		.count = gap->count,
 		.cause = gap->cause < PROTO_GAP_CAUSES ? gap->cause : GAP_UNKNOWN,
 	};
+	int r;
 
 	if (!m->joined)
 		return -EAGAIN;
@@ -131,10 +140,10 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 		range.count = count_of_rest(m->vm->boot, gap, range.cause);
 		range.from = last + 1;
 	}
-	/* Too many of them are one. */
-	if (!limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic_ns()))
-		range.cause = GAP_LIMIT;
-	return add_gap(m, &range);
+	r = add_own_gap(m, &range);
+	if (r == 0)
+		lost_gap(&m->lost, gap->cause, range.count);
+	return r;
 }
 
 /* The agent is another one than that of the last sample: what it had left is lost. */
@@ -148,6 +157,32 @@ static void add_restart(struct member *m, const struct proto_hello *hello, int64
 		return;
 	gap.to_ns = guestclock_event_ns(&m->clock, hello->started * US, now_ns);
 	(void)add_gap(m, &gap);
+}
+
+/* What the agent took in front of @sample, and what neither came nor was told of. */
+static int add_lost(struct member *m, const struct sample *sample)
+{
+	uint64_t count = lost_before(&m->lost, sample), last = boots_last_sequence(m);
+	struct range gap = {
+		.from = last + 1,
+		.to = sample->sequence - 1,
+		.from_ns = boots_last_seen_ns(m->vm->boot),
+		.to_ns = sample->t_wall_ns,
+		/* A sample has a sequence of its own, so more there were not. */
+		.count = count <= sample->sequence - 1 - last ? count : 0,
+		.cause = GAP_LOST,
+	};
+	int r;
+
+	if (count == 0 || gap.from > gap.to)
+		return 0;
+	if (may_log(m))
+		log_warning("'%s': samples that the agent took did not arrive", m->vm->name);
+	r = add_own_gap(m, &gap);
+	/* Once, should the store have no room for the sample. */
+	if (r == 0)
+		lost_gap(&m->lost, GAP_LOST, count);
+	return r;
 }
 
 /* ---- hello ---- */
@@ -165,6 +200,7 @@ bool intake_hello(void *ctx, const struct proto_hello *hello, uint64_t *ret_comm
 	struct member *m = ctx;
 	int64_t now_ns = now_us_ns(m);
 	struct boot *boot;
+	uint64_t last;
 
 	m->joined = boots_join(m, hello, now_ns);
 	if (!m->joined) {
@@ -174,6 +210,7 @@ bool intake_hello(void *ctx, const struct proto_hello *hello, uint64_t *ret_comm
 		return false;
 	}
 	boot = m->vm->boot;
+	last = boots_last_sequence(m);
 	snprintf(boot->kernel, sizeof(boot->kernel), "%s", hello->kernel);
 	snprintf(boot->agent, sizeof(boot->agent), "%s", hello->agent);
 	boot->vcpus = m->host_vcpus ? m->host_vcpus : hello->vcpus;
@@ -186,6 +223,8 @@ bool intake_hello(void *ctx, const struct proto_hello *hello, uint64_t *ret_comm
 	memset(&m->clock, 0, sizeof(m->clock));
 	guestclock_observe(&m->clock, hello->t_boot_ns, now_ns);
 	add_restart(m, hello, now_ns);
+	lost_agent(&m->lost, hello->has & PROTO_HELLO_HAS_AGENT ? hello->started : 0,
+		   last, boot);
 	*ret_committed = boots_committed(m);
 	return true;
 }
@@ -305,19 +344,14 @@ static bool fit(struct member *m, struct sample *sample)
 	return true;
 }
 
-int intake_sample(void *ctx, const struct sample *sample, bool delayed)
+/* A sample that is news. */
+static int take(struct member *m, const struct sample *sample, bool delayed, int64_t now_ns)
 {
-	struct member *m = ctx;
 	struct sample taken = *sample;
-	int64_t now_ns = now_us_ns(m);
 	enum quarantine_cause cause;
 	struct boot *boot;
+	int r;
 
-	/* What the guest before a reboot left in the socket, or of a boot that was refused. */
-	if (!m->joined)
-		return -EAGAIN;
-	if (is_duplicate(m, sample->sequence))
-		return 0;
 	boot = boots_of_sample(m, sample, now_ns);
 	if (!boot)
 		return quarantine(m, m->vm->boot, sample, QUARANTINE_LIVES, now_ns);
@@ -333,11 +367,30 @@ int intake_sample(void *ctx, const struct sample *sample, bool delayed)
 	else if (taken.has & SAMPLE_HAS_CLOCK)
 		guestclock_anchor(&m->clock, taken.t_boot_ns, taken.t_wall_ns);
 	keep_forward(boot, &taken);
+	r = add_lost(m, &taken);
+	if (r < 0)
+		return r;
 	if (cause != QUARANTINE_NONE)
 		return quarantine(m, boot, &taken, cause, taken.t_wall_ns);
 	if (!fit(m, &taken))
 		return refuse(m, sample->sequence, taken.t_wall_ns, "samples");
 	return store_add(m->setting->store, boot, SOURCE_GUEST, &taken);
+}
+
+int intake_sample(void *ctx, const struct sample *sample, bool delayed)
+{
+	struct member *m = ctx;
+	int r;
+
+	/* What the guest before a reboot left in the socket, or of a boot that was refused. */
+	if (!m->joined)
+		return -EAGAIN;
+	if (is_duplicate(m, sample->sequence))
+		return 0;
+	r = take(m, sample, delayed, now_us_ns(m));
+	if (r == 0)
+		lost_sample(&m->lost, sample);
+	return r;
 }
 
 /* ---- marks ---- */

@@ -34,7 +34,7 @@ static void test_lives(void)
 	join(1, G1);
 	send_at(10, 1000, G1, 4000);
 	/* Restored: libvirt opens a boot, the guest goes on in it. */
-	m->by_libvirt = true;
+	m->link.by_libvirt = true;
 	boots_restored(m, "host/2", now_ns() - 3 * S);
 	join(1, G2);
 	ok(m->vm->boot->number == 2 && boots_last_sequence(m) == 10,
@@ -190,6 +190,71 @@ static void test_gaps(void)
 	   "an agent that started before it, or is yet to start, makes none");
 }
 
+/* A sample of an agent that had taken so many. */
+static void send_taken(uint64_t sequence, uint64_t taken)
+{
+	struct sample s = at(sequence, 100 + sequence, G1, 0);
+
+	s.has |= SAMPLE_HAS_AGENT;
+	s.taken = taken;
+	send(&s);
+}
+
+#define LOST "FROM gap JOIN boot b ON b.id = gap.boot JOIN vm ON vm.id = b.vm" \
+	     " WHERE vm.key = 'lost' AND gap.cause = 66"
+
+static void test_lost(void)
+{
+	struct proto_gap gap = { .from = 61, .to = 69, .count = 2, .cause = PROTO_GAP_FULL };
+	struct proto_hello hello = hello_of(1, G1);
+	uint64_t committed;
+
+	hello.has |= PROTO_HELLO_HAS_AGENT;
+	hello.started = 5;
+	begin("lost");
+	intake_hello(m, &hello, &committed);
+	send_taken(10, 3);
+	send_taken(20, 4);
+	ok(number("SELECT count(*) " LOST) == 0, "counts without a hole are no gap");
+	ok(number("SELECT taken FROM sample WHERE boot = (SELECT max(id) FROM boot)"
+		  " AND sequence = 20") == 4,
+	   "and are stored");
+	send_taken(30, 8);
+	ok(number("SELECT count(*) " LOST " AND gap.from_sequence = 21 AND gap.to_sequence = 29"
+		  " AND gap.count = 3 AND gap.from_ns > 0 AND gap.to_ns >= gap.from_ns") == 1,
+	   "samples that an agent took and that did not come are a gap");
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(40, 9);
+	ok(number("SELECT count(*) " LOST) == 1, "a restart of the daemon makes none");
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(60, 11);
+	ok(number("SELECT gap.count " LOST " AND gap.from_sequence = 41") == 1,
+	   "nor does it hide one");
+	intake_gap(m, &gap);
+	send_taken(70, 14);
+	ok(number("SELECT count(*) " LOST) == 2, "what the agent's own gap tells of is not told twice");
+	gap = (struct proto_gap){ .from = 71, .to = 79, .count = 2, .cause = PROTO_GAP_FULL };
+	intake_gap(m, &gap);
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(80, 17);
+	ok(number("SELECT count(*) " LOST) == 2, "nor when the daemon restarts behind it");
+	hello.started = 90;
+	intake_hello(m, &hello, &committed);
+	send_taken(100, 3);
+	ok(number("SELECT gap.count " LOST " AND gap.from_sequence = 90") == 2,
+	   "the first samples of the next agent may be lost, too");
+	send_taken(110, UINT64_MAX);
+	ok(number("SELECT gap.count IS NULL " LOST " AND gap.from_sequence = 101"),
+	   "more than can have been are not counted");
+	send_taken(111, 5);
+	send_taken(112, 9);
+	ok(number("SELECT count(*) " LOST) == 4 && boots_last_sequence(m) == 112,
+	   "without a sequence between there is no room for a gap");
+}
+
 static void test_marks(void)
 {
 	struct proto_mark mark = { .sequence = 20, .t_boot_ns = 20000, .kind = PROTO_MARK_END,
@@ -231,6 +296,7 @@ int main(void)
 	test_old_agent();
 	test_guest_clock();
 	test_gaps();
+	test_lost();
 	test_marks();
 	testmember_end();
 	return done_testing();

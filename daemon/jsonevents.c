@@ -16,6 +16,7 @@ static const char *const gap_causes[] = {
 	[GAP_MOVED] = "moved",
 	[GAP_RESTART] = "restart",
 	[GAP_LIMIT] = "limit",
+	[GAP_LOST] = "lost",
 };
 
 static const char *const mark_kinds[] = {

@@ -39,6 +39,12 @@ static const char *const boot_causes[] = {
 	[BOOT_RESUMED] = "resumed",
 };
 
+static const char *const paths[] = {
+	[HOST_PATH_LIBVIRT] = "libvirt",
+	[HOST_PATH_EXITS] = "debugfs-exits",
+	[HOST_PATH_REASONS] = "debugfs-reasons",
+};
+
 int jsonout_error(const char *message, char **ret_text)
 {
 	return jsonparts_finish(json_pack("{so}", "error", jsonparts_text(message)), ret_text);
@@ -132,22 +138,42 @@ static int quarantined_of(struct query *query, const struct boot *boot, json_t *
 
 struct vms_context {
 	struct query *query;
+	struct vitals *vitals;
 	json_t *list;
 };
+
+/* How the host's numbers are come by, beside them. */
+static int add_path(json_t *host, const struct host_state *state)
+{
+	if (!json_is_object(host))
+		return 0;
+	return json_object_set_new(host, "via",
+				   state->path ? json_string(paths[state->path]) : json_null()) < 0 ||
+			       json_object_set_new(host, "poll_exits",
+						   state->path && state->has_poll_exits
+							   ? json_real(state->poll_exits)
+							   : json_null()) < 0
+		       ? -ENOMEM
+		       : 0;
+}
 
 static int add_vm(void *ctx, const struct query_vm *vm)
 {
 	struct vms_context *c = ctx;
 	json_t *guest = json_null(), *host = json_null(), *number = json_null();
 	json_t *quarantined = json_null();
+	struct vital vital;
 	struct boot boot;
 	int r = query_boot(c->query, vm->id, 0, &boot);
 
+	vitals_get(c->vitals, vm->key, &vital);
 	if (r == 0) {
 		number = json_integer(boot.number);
 		r = latest_of(c->query, &boot, SOURCE_GUEST, &guest);
 		if (r == 0)
 			r = latest_of(c->query, &boot, SOURCE_HOST, &host);
+		if (r == 0)
+			r = add_path(host, &vital.host);
 		if (r == 0)
 			r = quarantined_of(c->query, &boot, &quarantined);
 	}
@@ -160,16 +186,20 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 	}
 	return json_array_append_new(
 		c->list,
-		json_pack("{sososssssssososososo}", "id", jsonparts_text(vm->key), "name", jsonparts_text(vm->name),
-			  "state", NAME_OF(states, vm->state), "agent",
-			  NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf), "error",
-			  jsonparts_text(vm->error), "boot", number, "guest", guest, "host", host,
-			  "quarantined", quarantined));
+		json_pack("{soso ssss so ssss so sososo so}", "id", jsonparts_text(vm->key), "name",
+			  jsonparts_text(vm->name), "state", NAME_OF(states, vm->state), "reason",
+			  vm->state == VM_STOPPED || vm->state == VM_PAUSED ? vital.reason : "",
+			  "stuck",
+			  vital.host.stuck_since_ns ? jsonparts_seconds(vital.host.stuck_since_ns)
+						    : json_null(),
+			  "agent", NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf),
+			  "error", jsonparts_text(vm->error), "boot", number, "guest", guest, "host",
+			  host, "quarantined", quarantined));
 }
 
-int jsonout_vms(struct query *query, char **ret_text)
+int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text)
 {
-	struct vms_context c = { query, json_array() };
+	struct vms_context c = { query, vitals, json_array() };
 	int r = query_vms(query, add_vm, &c);
 
 	if (r != 0) {
@@ -234,7 +264,7 @@ static int add_boot(void *ctx, const struct boot *boot)
 
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text)
 {
-	struct vms_context c = { query, json_array() };
+	struct vms_context c = { query, NULL, json_array() };
 	int r = query_boots(query, vm->id, add_boot, &c);
 
 	if (r != 0) {
@@ -296,5 +326,41 @@ int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **
 				jsonparts_seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
 				jsonparts_count(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
 				"exits_rate", exits_rate, "handling_share", share),
+		      ret_text);
+}
+
+static json_t *order_vm(const struct order *order)
+{
+	return json_pack("{soso}", "id", jsonparts_text(order->vm_key), "name",
+			 jsonparts_text(order->vm_name));
+}
+
+static json_t *word_or_null(const char *word)
+{
+	return word ? json_string(word) : json_null();
+}
+
+int jsonout_attach(const struct order *order, const struct attach_result *result,
+		   char **ret_text)
+{
+	bool remove = order->kind == ORDER_DETACH;
+	char message[RECORD_NAME_MAX + ATTACH_ERROR_MAX + 64];
+	json_t *root = json_pack("{sososo}", "vm", order_vm(order), "live",
+				 word_or_null(attach_word(result->live, remove)), "config",
+				 word_or_null(attach_word(result->config, remove)));
+
+	snprintf(message, sizeof(message), "'%s' cannot be %s: %s", order->vm_name,
+		 remove ? "detached" : "attached", result->error);
+	if (result->status != 200 && json_object_set_new(root, "error", jsonparts_text(message)) < 0) {
+		json_decref(root);
+		return -ENOMEM;
+	}
+	return jsonparts_finish(root, ret_text);
+}
+
+int jsonout_pace(const struct order *order, char **ret_text)
+{
+	return jsonparts_finish(json_pack("{soso}", "vm", order_vm(order), "interval_ms",
+				jsonparts_count(order->interval_ms, order->interval_ms)),
 		      ret_text);
 }

@@ -6,14 +6,17 @@
 #ifndef DAEMON_JSONOUT_H
 #define DAEMON_JSONOUT_H
 
+#include "daemon/attach.h"
+#include "daemon/orders.h"
 #include "daemon/query.h"
 #include "daemon/series.h"
 #include "daemon/store.h"
+#include "daemon/vitals.h"
 
 int jsonout_error(const char *message, char **ret_text);
 int jsonout_health(const struct store_stats *stats, char **ret_text);
 int jsonout_reasons(char **ret_text);
-int jsonout_vms(struct query *query, char **ret_text);
+int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text);
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text);
 
 /* @boot is NULL for a range over boots. */
@@ -23,5 +26,10 @@ int jsonout_series(const struct query_vm *vm, const struct boot *boot,
 
 /* Data of a live "sample" event: one line. */
 int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text);
+
+/* The answers to orders: to attach and detach, and to a pace. */
+int jsonout_attach(const struct order *order, const struct attach_result *result,
+		   char **ret_text);
+int jsonout_pace(const struct order *order, char **ret_text);
 
 #endif

@@ -12,11 +12,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "daemon/peer.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
 #define BACKLOG 64
-#define SOCKET_GROUP "vmexit"
 
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
 			socklen_t *ret_len, const char **ret_port)
@@ -126,10 +126,10 @@ static int clear_socket(const struct sockaddr_un *address)
 /* Root's daemon shares its socket with a group, where there is one of our name. */
 static void give_to_group(const char *path)
 {
-	struct group *group = geteuid() == 0 ? getgrnam(SOCKET_GROUP) : NULL;
+	struct group *group = geteuid() == 0 ? getgrnam(PEER_GROUP) : NULL;
 
 	if (group && chown(path, -1, group->gr_gid) < 0)
-		log_warning("api_socket: %s cannot be given to group " SOCKET_GROUP
+		log_warning("api_socket: %s cannot be given to group " PEER_GROUP
 			    ": %s, only root may use it",
 			    path, strerror(errno));
 }

@@ -110,6 +110,7 @@ int loop_run(void)
 		if (virEventRunDefaultImpl() < 0)
 			return -EIO;
 	}
+	quit = false;
 	return 0;
 }
 

@@ -12,15 +12,24 @@
 #include "daemon/config.h"
 #include "daemon/http.h"
 #include "daemon/loop.h"
+#include "daemon/operate.h"
 #include "daemon/version.h"
+#include "daemon/vitals.h"
+#include "daemon/worker.h"
 #include "guest-agent/shared/log.h"
+
+/* libvirt's connection, and changes under way. */
+#define WORKERS_MAX 6
 
 struct parts {
 	struct config config;
+	struct worker *worker;
+	struct vitals *vitals;
 	struct store *store;
 	struct collect *collect;
 	struct domains *domains;
 	struct hostsource *hostsource;
+	struct operate *operate;
 	struct http *http;
 	int signal_fd;
 	int signal_watch;
@@ -75,50 +84,83 @@ static int watch_signals(struct parts *p)
 	return p->signal_watch < 0 ? p->signal_watch : 0;
 }
 
+static const char *libvirt_uri(const struct config *c)
+{
+	return strcmp(c->libvirt, "off") == 0 ? NULL : c->libvirt;
+}
+
+static int start_hostsource(struct parts *p)
+{
+	const struct config *c = &p->config;
+	const struct hostsource_settings settings = {
+		.uri = libvirt_uri(c),
+		.use = strcmp(c->host_source, "debugfs") == 0 ? HOSTSOURCE_DEBUGFS :
+		       strcmp(c->host_source, "libvirt") == 0 ? HOSTSOURCE_LIBVIRT :
+								HOSTSOURCE_AUTO,
+		.interval_ms = c->host_interval_ms,
+		.boot_interval_ms = c->host_boot_interval_ms,
+		.boot_seconds = c->host_boot_seconds,
+		.debugfs = KVMDEBUGFS_ROOT,
+		.proc = "/proc",
+	};
+	int r = hostsource_new(&settings, &collect_host_ops, p->collect, &p->hostsource);
+
+	if (r == 0)
+		collect_set_hostsource(p->collect, p->hostsource);
+	return r;
+}
+
 static int start_sources(struct parts *p)
 {
 	const struct config *c = &p->config;
-	int r = 0;
+	int r = start_hostsource(p);
 
 	for (size_t i = 0; i < c->channels_count && r == 0; i++)
 		r = collect_add_channel(p->collect, c->channels[i].name, c->channels[i].socket);
-	if (r < 0 || strcmp(c->libvirt, "off") == 0)
+	if (r < 0 || !libvirt_uri(c))
 		return r;
-	r = hostsource_new(c->libvirt, c->host_interval_ms, collect_host_reading, p->collect,
-			   &p->hostsource);
-	if (r < 0)
-		return r;
-	collect_set_hostsource(p->collect, p->hostsource);
-	p->domains = domains_new(c->libvirt, &collect_domains_ops, p->collect);
+	p->domains = domains_new(c->libvirt, p->worker, &collect_domains_ops, p->collect);
 	return p->domains ? 0 : -ENOMEM;
 }
 
-static int start(struct parts *p)
+static int start_http(struct parts *p)
 {
 	const struct config *c = &p->config;
-	const struct http_settings http = {
+	const struct http_settings settings = {
 		.database = c->database,
 		.listen = c->listen,
 		.allowed_hosts = c->allowed_hosts,
 		.api_socket = c->api_socket,
 		.gnuplot = c->gnuplot,
+		.vitals = p->vitals,
+		.orders = operate_orders(p->operate),
 	};
+
+	return http_new(&settings, &p->http);
+}
+
+static int start(struct parts *p)
+{
+	const struct config *c = &p->config;
 	int r;
 
 	domains_quiet();
-	r = loop_init();
+	p->vitals = vitals_new();
+	r = p->vitals ? loop_init() : -ENOMEM;
 	if (r == 0)
 		r = watch_signals(p);
 	if (r == 0)
-		r = store_open(c->database, &p->store);
+		r = worker_new(WORKERS_MAX, &p->worker);
 	if (r == 0)
-		r = http_new(&http, &p->http);
+		r = store_open(c->database, &p->store);
 	if (r < 0)
 		return r;
-	p->collect = collect_new(p->store, c->guest_disk_limit_mb);
-	if (!p->collect)
-		return -ENOMEM;
-	r = start_sources(p);
+	p->collect = collect_new(p->store, p->vitals, c->guest_disk_limit_mb);
+	r = p->collect ? operate_new(libvirt_uri(c), p->worker, p->collect, &p->operate) : -ENOMEM;
+	if (r == 0)
+		r = start_http(p);
+	if (r == 0)
+		r = start_sources(p);
 	if (r < 0)
 		return r;
 	p->flush_timer = loop_add_timer(c->commit_interval_ms, on_flush, p);
@@ -130,10 +172,16 @@ static void stop(struct parts *p)
 	if (p->flush_timer >= 0)
 		loop_remove_timer(p->flush_timer);
 	domains_free(p->domains);
+	worker_free(p->worker);
+	if (p->operate)
+		orders_stop(operate_orders(p->operate));
+	http_free(p->http);
+	operate_free(p->operate);
+	collect_set_hostsource(p->collect, NULL);
 	hostsource_free(p->hostsource);
 	collect_free(p->collect);
-	http_free(p->http);
 	store_free(p->store);
+	vitals_free(p->vitals);
 	if (p->signal_watch >= 0)
 		loop_remove_fd(p->signal_watch);
 	if (p->signal_fd >= 0)

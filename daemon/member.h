@@ -5,7 +5,9 @@
 
 #include "daemon/guestclock.h"
 #include "daemon/hostclock.h"
+#include "daemon/hostlink.h"
 #include "daemon/limit.h"
+#include "daemon/lost.h"
 #include "daemon/oracle.h"
 #include "daemon/store.h"
 #include "guest-agent/shared/log.h"
@@ -15,6 +17,7 @@ struct channel;
 /* What is the same for all VMs. */
 struct member_setting {
 	struct store *store;
+	struct hostsource *hostsource;	/* where to have VMs read that run; NULL for nowhere */
 	struct hostclock clock;
 	double guest_disk_bytes_per_h;
 };
@@ -23,7 +26,8 @@ struct member {
 	struct member_setting *setting;
 	struct vm *vm;
 	struct channel *channel;
-	bool by_libvirt;
+	struct hostlink link;
+	bool found;			/* by libvirt, since it was connected */
 	bool joined;			/* the agent's last hello belongs to the latest boot */
 	uint32_t host_vcpus;		/* of this life, as the host sees them; 0: not known */
 	struct guestclock clock;
@@ -31,6 +35,7 @@ struct member {
 	unsigned int clock_steps;	/* of the host's clock, that the oracle has seen */
 	uint64_t suspect;		/* sequence at which the host exposed the guest; 0: none */
 	struct limit disk, marks;
+	struct lost lost;
 	uint64_t acked;
 	uint32_t pace_us;		/* wished for of the agent; 0: none */
 	unsigned int claims;		/* boots and lives that only the guest speaks of */

@@ -41,6 +41,7 @@ enum gap_cause {
 	GAP_OURS = 64,
 	GAP_RESTART = GAP_OURS,	/* between an agent's last sample and the next agent's start */
 	GAP_LIMIT = 65,		/* the guest sent more than it may */
+	GAP_LOST = 66,		/* the agent took them, and neither they nor its word came */
 };
 
 /* Why a guest's samples are not believed. */
@@ -109,6 +110,8 @@ struct boot {
 	int64_t last_t_ns[SOURCES];		/* of a sample */
 	struct counters last[SOURCES];		/* of the last sample that had them */
 	struct open_range open;			/* guest's; valid while it ends last_sequence */
+	bool has_taken;				/* as loaded: the last sample says that */
+	uint64_t taken;				/* by its agent, and it is not in a gap */
 	uint64_t marks;				/* so many are there */
 	uint64_t quarantines;			/* ranges */
 

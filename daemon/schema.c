@@ -114,6 +114,7 @@ static const struct column columns[] = {
 	{ "sample", "away_cycles", "INTEGER" },	/* without idle */
 	{ "sample", "idle_cycles", "INTEGER" },
 	{ "sample", "agent_exits", "INTEGER" },	/* since the agent started */
+	{ "sample", "taken", "INTEGER" },	/* by the agent since then, with this one */
 	{ "sample", "interval_us", "INTEGER" },
 	{ "sample", "pace", "INTEGER" },	/* enum sample_pace */
 	{ "sample", "clock_error_ns", "INTEGER" },	/* of t_ns */

@@ -17,7 +17,7 @@ static const char sql_boots[] =
 	" FROM boot WHERE vm = ?1 ORDER BY number DESC LIMIT 2";
 
 static const char sql_last_sample[] =
-	"SELECT sequence, t_ns FROM sample WHERE boot = ?1 AND source = ?2"
+	"SELECT sequence, t_ns, taken FROM sample WHERE boot = ?1 AND source = ?2"
 	" ORDER BY sequence DESC LIMIT 1";
 
 static const char sql_last_counters[] =
@@ -82,6 +82,10 @@ static int load_last_sample(sqlite3 *db, struct boot *boot, enum sample_source s
 	if (r > 0) {
 		boot->last_sequence[source] = sqlite3_column_int64(stmt, 0);
 		boot->last_t_ns[source] = sqlite3_column_int64(stmt, 1);
+		if (source == SOURCE_GUEST) {
+			boot->has_taken = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
+			boot->taken = sqlite3_column_int64(stmt, 2);
+		}
 	}
 	sqlite3_finalize(stmt);
 	return r < 0 ? r : 0;
@@ -128,8 +132,12 @@ static int load_beside(sqlite3 *db, const char *sql, struct boot *boot, enum sam
 		uint64_t sequence = sqlite3_column_int64(stmt, 1);
 
 		*ret_count = sqlite3_column_int64(stmt, 0);
-		if (sequence > boot->last_sequence[source])
+		if (sequence > boot->last_sequence[source]) {
 			boot->last_sequence[source] = sequence;
+			/* Samples that are accounted for, and did not say how many were taken. */
+			if (source == SOURCE_GUEST && sql != sql_marks)
+				boot->has_taken = false;
+		}
 	}
 	sqlite3_finalize(stmt);
 	return r < 0 ? r : 0;
@@ -172,9 +180,10 @@ static int load_ends(sqlite3 *db, struct boot *boot)
 			r = load_beside(db, sql_gaps, boot, source, &gaps);
 	}
 	if (r == 0)
-		r = load_beside(db, sql_marks, boot, SOURCE_GUEST, &boot->marks);
-	if (r == 0)
 		r = load_beside(db, sql_quarantines, boot, SOURCE_GUEST, &boot->quarantines);
+	/* Behind the others: a mark parts no samples. */
+	if (r == 0)
+		r = load_beside(db, sql_marks, boot, SOURCE_GUEST, &boot->marks);
 	if (r == 0)
 		r = load_open_range(db, boot);
 	for (int source = 0; source < SOURCES; source++)

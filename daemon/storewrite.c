@@ -9,7 +9,7 @@
 
 enum { PUT_VM, PUT_BOOT, ADD_SAMPLE, ADD_MARK, PUT_GAP, PUT_QUARANTINE, FIND_FALSE, DROP_FALSE, STMTS };
 
-#define SAMPLE_FIXED_PARAMETERS 15
+#define SAMPLE_FIXED_PARAMETERS 16
 
 static const char *const sql[STMTS] = {
 	[PUT_VM] = "INSERT INTO vm (id, key, name, state, agent, leaf, error)"
@@ -23,11 +23,11 @@ static const char *const sql[STMTS] = {
 		     " generation=?15",
 	[ADD_SAMPLE] = "INSERT OR IGNORE INTO sample (id, boot, source, sequence, t_ns, t_boot_ns,"
 		       " exits, handling_cycles, away_cycles, idle_cycles, agent_exits,"
-		       " interval_us, pace, clock_error_ns, detail"
+		       " interval_us, pace, clock_error_ns, detail, taken"
 #define X(identifier, type, unit) ", " #identifier
 		       WORKLOAD_MAP(X)
 #undef X
-		       ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
+		       ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
 #define X(identifier, type, unit) ",?"
 		       WORKLOAD_MAP(X)
 #undef X
@@ -193,6 +193,7 @@ int storewrite_sample(struct storewrite *w, int64_t id, const struct boot *boot,
 	rc = rc ? rc : bind_if(s, 13, paced, sample->pace);
 	rc = rc ? rc : sqlite3_bind_int64(s, 14, sample->clock_error_ns);
 	rc = rc ? rc : bind_blob_if(s, 15, sample->detail, sample->detail_len);
+	rc = rc ? rc : bind_if(s, 16, sample->has & SAMPLE_HAS_AGENT, sample->taken);
 	for (int i = 0; i < WORKLOAD_COUNT && rc == SQLITE_OK; i++)
 		rc = bind_if(s, SAMPLE_FIXED_PARAMETERS + 1 + i, sample->workload.mask >> i & 1,
 			     sample->workload.value[i]);

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "guest-agent/identity.h"
@@ -27,28 +25,9 @@
  */
 static size_t ring_size(const struct agent_options *options)
 {
-	size_t size = EXTRA_SIZE + options->buffer_s * 1000ULL * SAMPLE_SIZE / options->interval_ms;
+	size_t size = EXTRA_SIZE + options->buffer_s * 1000ULL * SAMPLE_SIZE / options->pace.interval_ms;
 
 	return size < RING_SIZE_MIN ? RING_SIZE_MIN : size > RING_SIZE_MAX ? RING_SIZE_MAX : size;
-}
-
-/* Ticks at whole multiples of the interval from now, whatever each takes. */
-static int make_timer(unsigned int interval_ms)
-{
-	struct timespec interval = { interval_ms / 1000, interval_ms % 1000 * 1000000 };
-	struct itimerspec timer = { .it_interval = interval };
-	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	clock_gettime(CLOCK_MONOTONIC, &timer.it_value);
-	/* The first sample at once: a boot is young only once. */
-	timer.it_value.tv_nsec++;
-	if (timerfd_settime(fd, TFD_TIMER_ABSTIME, &timer, NULL) < 0) {
-		close(fd);
-		return -errno;
-	}
-	return fd;
 }
 
 static int make_signals(void)
@@ -76,20 +55,22 @@ static void explain(const struct leaf *leaf)
 
 static int on_mark(void *data, struct proto_mark *mark, struct control_answer *ret);
 
-int agent_init(struct agent *agent, const struct agent_options *options)
+int agent_init(struct agent *agent, const struct agent_options *options, char *argv0)
 {
 	uint64_t now_ns = sampler_boot_ns();
 	int r;
 
 	memset(agent, 0, sizeof(*agent));
-	agent->timer_fd = agent->signal_fd = agent->port.fd = agent->port.listen_fd = -1;
+	agent->ticker.fd = agent->signal_fd = agent->port.fd = agent->port.listen_fd = -1;
 	agent->options = *options;
-	root_init(&agent->root, options->argv0);
+	root_init(&agent->root, argv0);
 	phases_init(&agent->phases, agent->root.in_initramfs, now_ns);
-	sampler_init(&agent->sampler);
+	sampler_init(&agent->sampler, &options->sampler);
+	self_exits_init(&agent->self, &agent->sampler.cpu, &agent->sampler.leaf);
+	pace_init(&agent->pace, &options->pace, now_ns);
 	explain(&agent->sampler.leaf);
-	identity_init(&agent->hello, options->interval_ms * 1000, now_ns / 1000);
-	identity_set_leaf(&agent->hello, &agent->sampler.leaf);
+	identity_init(&agent->hello, &options->pace, now_ns / 1000);
+	identity_set_leaf(&agent->hello, &agent->sampler);
 	r = control_init(&agent->control, &options->socket, on_mark, agent);
 	if (r < 0)
 		return r;
@@ -103,14 +84,13 @@ int agent_init(struct agent *agent, const struct agent_options *options)
 		return r;
 	}
 	agent->signal_fd = make_signals();
-	agent->timer_fd = make_timer(options->interval_ms);
-	return agent->signal_fd < 0 ? agent->signal_fd : agent->timer_fd < 0 ? agent->timer_fd : 0;
+	r = ticker_init(&agent->ticker);
+	return agent->signal_fd < 0 ? agent->signal_fd : r;
 }
 
 void agent_done(struct agent *agent)
 {
-	if (agent->timer_fd >= 0)
-		close(agent->timer_fd);
+	ticker_done(&agent->ticker);
 	if (agent->signal_fd >= 0)
 		close(agent->signal_fd);
 	control_done(&agent->control);
@@ -123,15 +103,50 @@ void agent_done(struct agent *agent)
 
 /* ---- running ---- */
 
-static void take_sample(struct agent *agent, bool asked)
+/* The VM became another while its counters were read. */
+static void note_moved(struct agent *agent)
 {
-	if (!sampler_check_leaf(&agent->sampler)) {
-		explain(&agent->sampler.leaf);
-		identity_set_leaf(&agent->hello, &agent->sampler.leaf);
-		link_set_hello(&agent->link, &agent->hello);
+	const struct proto_gap gap = {
+		.from = agent->sample.sequence,
+		.to = agent->sample.sequence,
+		.from_t_boot_ns = agent->sample.t_boot_ns,
+		.to_t_boot_ns = agent->sample.t_boot_ns,
+		.count = 1,
+		.cause = PROTO_GAP_MOVED,
+	};
+
+	link_add_gap(&agent->link, &gap);
+}
+
+static void follow_leaf(struct agent *agent)
+{
+	if (sampler_check_leaf(&agent->sampler))
+		return;
+	self_exits_moved(&agent->self);
+	explain(&agent->sampler.leaf);
+	identity_set_leaf(&agent->hello, &agent->sampler);
+	link_set_hello(&agent->link, &agent->hello);
+}
+
+/* False if there is none. */
+static bool take_sample(struct agent *agent, bool asked)
+{
+	struct sample *s = &agent->sample;
+	int r = sampler_take(&agent->sampler, agent->detail, sizeof(agent->detail), s);
+
+	follow_leaf(agent);
+	agent->taken++;
+	if (r < 0) {
+		note_moved(agent);
+		return false;
 	}
-	sampler_take(&agent->sampler, &agent->sample);
-	link_add_sample(&agent->link, &agent->sample, asked);
+	(void)self_exits_count(&agent->self, &agent->exits);
+	s->agent_exits = agent->exits;
+	s->taken = agent->taken;
+	s->has |= SAMPLE_HAS_AGENT;
+	pace_describe(&agent->pace, s);
+	link_add_sample(&agent->link, s, asked);
+	return true;
 }
 
 static void add_mark(struct agent *agent, struct proto_mark *mark, bool asked)
@@ -149,8 +164,8 @@ static int on_mark(void *data, struct proto_mark *mark, struct control_answer *r
 		return -EAGAIN;
 	if (mark->begin > agent->link.last)
 		return -ERANGE;
-	if (mark->kind == PROTO_MARK_BEGIN || mark->kind == PROTO_MARK_END) {
-		take_sample(agent, asked);
+	if ((mark->kind == PROTO_MARK_BEGIN || mark->kind == PROTO_MARK_END) &&
+	    take_sample(agent, asked)) {
 		ret->hello = &agent->hello;
 		ret->sample = &agent->sample;
 	}
@@ -184,17 +199,16 @@ static void follow_root(struct agent *agent)
 		listener_check(&agent->control.listener, sampler_boot_ns());
 }
 
-/* Ticks that were missed are not made up: there is one now to be sampled. */
-static void note_missed(struct agent *agent, uint64_t ticks)
+/* Ticks that were missed, from @due_ns on, are not made up: there is one now to be sampled. */
+static void note_missed(struct agent *agent, uint64_t due_ns, uint64_t interval_ns, uint64_t ticks)
 {
-	uint64_t interval_ns = agent->options.interval_ms * 1000000ULL;
-	uint64_t now_ns = sampler_boot_ns();
+	uint64_t last_ns = due_ns + (ticks - 1) * interval_ns;
 	const struct proto_gap gap = {
-		.from = (now_ns - ticks * interval_ns) / 1000,
-		.to = (now_ns - interval_ns) / 1000,
-		.from_t_boot_ns = now_ns - ticks * interval_ns,
-		.to_t_boot_ns = now_ns - interval_ns,
-		.count = ticks,
+		.from = due_ns / 1000,
+		.to = last_ns / 1000,
+		.from_t_boot_ns = due_ns,
+		.to_t_boot_ns = last_ns,
+		.count = ticks < UINT32_MAX ? ticks : 0,
 		.cause = PROTO_GAP_MISSED,
 	};
 
@@ -203,39 +217,73 @@ static void note_missed(struct agent *agent, uint64_t ticks)
 
 static void tick(struct agent *agent)
 {
-	uint64_t expirations;
+	uint64_t due_ns = pace_due_ns(&agent->pace);
+	uint64_t interval_ns = agent->pace.interval_ms * 1000000ULL;
+	uint64_t missed;
 
-	if (read(agent->timer_fd, &expirations, sizeof(expirations)) < 0)
+	ticker_expired(&agent->ticker);
+	if (!pace_tick(&agent->pace, sampler_boot_ns(), &missed))
 		return;
-	if (expirations > 1)
-		note_missed(agent, expirations - 1);
-	take_sample(agent, false);
+	if (missed > 0)
+		note_missed(agent, due_ns, interval_ns, missed);
+	(void)take_sample(agent, false);
 	follow_root(agent);
 	note_phases(agent);
+	pace_account(&agent->pace, sampler_boot_ns(), sampler_cpu_ns(), agent->exits);
+}
+
+static void serve_host(struct agent *agent)
+{
+	struct proto_pace wish;
+
+	link_service(&agent->link);
+	if (link_take_wish(&agent->link, &wish))
+		pace_wish(&agent->pace, wish.interval_us, sampler_boot_ns());
+}
+
+/* The shorter of two timeouts of poll(). */
+static int sooner_ms(int a, int b)
+{
+	return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
+static int wait_ms(const struct agent *agent, uint64_t now_ns)
+{
+	return sooner_ms(control_timeout_ms(&agent->control, now_ns),
+			 self_exits_nap_ms(&agent->self));
 }
 
 bool agent_step(struct agent *agent)
 {
 	uint64_t now_ns = sampler_boot_ns();
 	struct pollfd fds[3 + CONTROL_POLLFDS] = {
-		{ .fd = agent->timer_fd, .events = POLLIN },
+		{ .fd = agent->ticker.fd, .events = POLLIN },
 		{ .fd = agent->signal_fd, .events = POLLIN },
 		{ .fd = port_poll_fd(&agent->port),
 		  .events = POLLIN | (link_wants_write(&agent->link) ? POLLOUT : 0) },
 	};
-	nfds_t n = 3 + control_poll(&agent->control, now_ns, fds + 3);
+	nfds_t count = 3 + control_poll(&agent->control, now_ns, fds + 3);
+	uint64_t writes = agent->port.writes;
+	int n;
 
-	if (poll(fds, n, control_timeout_ms(&agent->control, now_ns)) < 0 && errno != EINTR) {
+	ticker_set(&agent->ticker, pace_due_ns(&agent->pace));
+	n = poll(fds, count, wait_ms(agent, now_ns));
+	if (n < 0 && errno != EINTR) {
 		log_error("cannot poll: %s", strerror(errno));
 		return false;
 	}
 	if (fds[1].revents)
 		return false;
+	self_exits_begin(&agent->self,
+			 n == 0 ? SELF_EXITS_NAP :
+			 fds[0].revents ? SELF_EXITS_TICK : SELF_EXITS_OTHER, sampler_boot_ns());
 	if (fds[0].revents)
 		tick(agent);
 	/* With every tick as well: a port shows some changes only when asked. */
-	link_service(&agent->link);
+	if (n != 0)
+		serve_host(agent);
 	control_service(&agent->control, sampler_boot_ns());
+	self_exits_end(&agent->self, agent->port.writes != writes, sampler_boot_ns());
 	return true;
 }
 
@@ -243,7 +291,7 @@ void agent_finish(struct agent *agent)
 {
 	uint64_t until_ns = sampler_boot_ns() + FINISH_NS;
 
-	take_sample(agent, false);
+	(void)take_sample(agent, false);
 	for (;;) {
 		uint64_t now_ns = sampler_boot_ns();
 		struct pollfd port = { .fd = port_poll_fd(&agent->port), .events = POLLOUT };

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "guest-agent/client.h"
+#include "guest-agent/control/client.h"
 #include "guest-agent/shared/tap.h"
 #include "guest-agent/testhost.h"
 
@@ -144,6 +144,36 @@ static void check_order(void)
 	}
 }
 
+/* Each sample counts all before it, those for marks as well. */
+static void check_taken(void)
+{
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < host.count; i++) {
+		if (host.frames[i].type != PROTO_SAMPLE)
+			continue;
+		must(last ? host.frames[i].taken == last + 1 : host.frames[i].taken > 0,
+		     "samples are counted one by one");
+		last = host.frames[i].taken;
+	}
+}
+
+/* The host asks for @wish_ms; samples come to say that they are so far apart, and why. */
+static void change_pace(uint32_t wish_ms, uint32_t interval_ms, enum sample_pace why)
+{
+	uint64_t until_ns = sampler_boot_ns() + 5000000000ULL;
+
+	testhost_pace(&host, wish_ms * 1000);
+	do {
+		usleep(1000);
+		testhost_read(&host);
+	} while ((host.sample.interval_us != interval_ms * 1000 || host.sample.pace != why) &&
+		 sampler_boot_ns() < until_ns);
+	must(host.sample.interval_us == interval_ms * 1000 && host.sample.pace == why &&
+		     host.sample.has & SAMPLE_HAS_PACE,
+	     "the pace is what the host wishes, as far as it may");
+}
+
 static void use(void)
 {
 	static struct client_answer begin, end;
@@ -211,7 +241,15 @@ static int child(void)
 	must(host.frames[0].type == PROTO_SAMPLE && host.hello.started > 0 &&
 		     (host.hello.has & PROTO_HELLO_HAS_AGENT),
 	     "from the first on, and hello says since when");
+	must(host.sample.has & SAMPLE_HAS_AGENT && host.sample.interval_us == 10000 &&
+		     host.sample.pace == SAMPLE_PACE_CONFIGURED && host.hello.interval_us == 10000 &&
+		     host.hello.interval_min_us == 20000,
+	     "each says how often they are taken");
+	change_pace(50, 50, SAMPLE_PACE_HOST);
+	change_pace(5, 20, SAMPLE_PACE_HOST);
+	change_pace(0, 10, SAMPLE_PACE_CONFIGURED);
 	use();
+	check_taken();
 	disturb();
 	return failures > 0;
 }
@@ -240,8 +278,14 @@ static uint64_t run_beside(pid_t pid, int *ret_status)
 
 int main(void)
 {
-	struct agent_options options = { .interval_ms = 10, .buffer_s = 5, .port = port_path,
-					 .socket = { .path = socket_path, .mode = 0600 } };
+	struct agent_options options = {
+		.pace = { .interval_ms = 10, .boot_interval_ms = 10, .host_min_ms = 20 },
+		.sampler = { .counters = { .reasons = true, .vcpus = true }, .workload = true,
+			     .interrupts = 12, .processes = 8, .units = 8 },
+		.buffer_s = 5,
+		.port = port_path,
+		.socket = { .path = socket_path, .mode = 0600 },
+	};
 	uint64_t longest_ms;
 	void *(*volatile allocate)(size_t) = malloc;
 	void *leak;
@@ -256,7 +300,7 @@ int main(void)
 	snprintf(socket_path, sizeof(socket_path), "%s/socket", dir);
 	log_init("agent_test", 0);
 	count_allocations();
-	if (agent_init(&agent, &options) < 0)
+	if (agent_init(&agent, &options, NULL) < 0)
 		return 1;
 	/* Its first tick makes the socket. */
 	(void)agent_step(&agent);

@@ -8,7 +8,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "guest-agent/sampler.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 #include "guest-agent/version.h"
@@ -42,18 +41,18 @@ static void read_boot_id(uint8_t id[PROTO_BOOT_ID_SIZE])
 		memcpy(id, &(uint64_t){ sampler_wall_ns() }, sizeof(uint64_t));
 }
 
-void identity_init(struct proto_hello *hello, uint32_t interval_us, uint64_t started)
+void identity_init(struct proto_hello *hello, const struct pace_settings *pace, uint64_t started)
 {
 	struct utsname uts;
 
 	*hello = (struct proto_hello){
 		.version_min = 1,
 		.version_max = PROTO_VERSION,
-		.interval_us = interval_us,
+		.interval_us = pace->interval_ms * 1000,
 		.vcpus = sysconf(_SC_NPROCESSORS_ONLN),
 		.has = PROTO_HELLO_HAS_AGENT,
 		.started = started,
-		.interval_min_us = interval_us,
+		.interval_min_us = pace->host_min_ms * 1000,
 		.agent = VMEXIT_AGENT_VERSION,
 	};
 	read_boot_id(hello->boot_id);
@@ -61,9 +60,11 @@ void identity_init(struct proto_hello *hello, uint32_t interval_us, uint64_t sta
 		snprintf(hello->kernel, sizeof(hello->kernel), "%.*s", PROTO_TEXT_MAX, uts.release);
 }
 
-void identity_set_leaf(struct proto_hello *hello, const struct leaf *leaf)
+void identity_set_leaf(struct proto_hello *hello, const struct sampler *sampler)
 {
-	hello->has &= ~(uint32_t)PROTO_HELLO_HAS_LEAF;
+	const struct leaf *leaf = &sampler->leaf;
+
+	hello->has &= ~(uint32_t)(PROTO_HELLO_HAS_LEAF | PROTO_HELLO_HAS_GENERATION);
 	if (leaf->state != LEAF_PRESENT) {
 		hello->vcpus = sysconf(_SC_NPROCESSORS_ONLN);
 		return;
@@ -74,4 +75,7 @@ void identity_set_leaf(struct proto_hello *hello, const struct leaf *leaf)
 	hello->reason_namespace = leaf->reason_namespace;
 	hello->tsc_khz = leaf->tsc_khz;
 	hello->vcpus = leaf->vcpus;
+	if (leaf->features & VMEXIT_FEATURE_CLOCK)
+		hello->has |= PROTO_HELLO_HAS_GENERATION;
+	hello->generation = sampler->generation;
 }

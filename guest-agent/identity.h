@@ -3,13 +3,13 @@
 #ifndef GUEST_AGENT_IDENTITY_H
 #define GUEST_AGENT_IDENTITY_H
 
-#include "guest-agent/leaf.h"
-#include "guest-agent/shared/proto.h"
+#include "guest-agent/clock/pace.h"
+#include "guest-agent/sampler.h"
 
 /* All that does not change while the agent runs, but for the leaf. */
-void identity_init(struct proto_hello *hello, uint32_t interval_us, uint64_t started);
+void identity_init(struct proto_hello *hello, const struct pace_settings *pace, uint64_t started);
 
-/* What @leaf says of the VM. */
-void identity_set_leaf(struct proto_hello *hello, const struct leaf *leaf);
+/* What the leaf says of the VM now. */
+void identity_set_leaf(struct proto_hello *hello, const struct sampler *sampler);
 
 #endif

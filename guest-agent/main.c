@@ -3,10 +3,11 @@
 #include <stdio.h>
 
 #include "guest-agent/agent.h"
-#include "guest-agent/mark.h"
+#include "guest-agent/command/mark.h"
+#include "guest-agent/command/read.h"
+#include "guest-agent/command/run.h"
+#include "guest-agent/footprint.h"
 #include "guest-agent/options.h"
-#include "guest-agent/read.h"
-#include "guest-agent/run.h"
 #include "guest-agent/shared/log.h"
 #include "guest-agent/version.h"
 
@@ -15,16 +16,9 @@ static struct agent agent;
 
 static int send_samples(const struct options *options, char *argv0)
 {
-	const struct agent_options agent_options = {
-		.interval_ms = options->interval_ms,
-		.buffer_s = options->buffer_s,
-		.port = options->port,
-		.socket = { .path = options->socket, .mode = options->socket_mode,
-			    .group = options->socket_group },
-		.argv0 = argv0,
-	};
-	int r = agent_init(&agent, &agent_options);
+	int r = agent_init(&agent, &options->agent, argv0);
 
+	footprint_shrink();
 	if (r == 0) {
 		while (agent_step(&agent))
 			;
@@ -37,7 +31,7 @@ static int send_samples(const struct options *options, char *argv0)
 static int run(const struct options *options)
 {
 	const struct run_options run_options = {
-		.socket = options->socket,
+		.socket = options->agent.socket.path,
 		.label = options->label,
 		.json = options->json,
 		.command = options->arguments,
@@ -67,7 +61,7 @@ int main(int argc, char **argv)
 	case OPTIONS_READ:
 		return read_leaf(options.json);
 	case OPTIONS_MARK:
-		return mark_text(options.socket, options.arguments[0], options.phase);
+		return mark_text(options.agent.socket.path, options.arguments[0], options.phase);
 	case OPTIONS_RUN:
 		return run(&options);
 	case OPTIONS_AGENT:

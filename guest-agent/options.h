@@ -1,9 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Command line of vmexit-agent: one table feeds the parser and --help. Logging. */
+/*
+ * Settings and command line of vmexit-agent: one table feeds the option parser, the
+ * file and --help. Logging.
+ */
 #ifndef GUEST_AGENT_OPTIONS_H
 #define GUEST_AGENT_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "guest-agent/agent.h"
+
+#define OPTIONS_DEFAULT_FILE "/etc/vmexit/agent.conf"
+#define OPTIONS_TEXT_MAX 512		/* of all settings that are text */
 
 enum options_action {
 	OPTIONS_AGENT,
@@ -16,20 +25,22 @@ enum options_action {
 
 struct options {
 	enum options_action action;
-	unsigned int interval_ms;
-	unsigned int buffer_s;		/* what is not committed is kept so long */
-	const char *port;		/* NULL: find it */
-	const char *socket;
-	unsigned int socket_mode;
-	const char *socket_group;	/* NULL: the agent's */
+	struct agent_options agent;
 	const char *label;		/* run: NULL: the command's name */
 	bool phase;			/* mark: it is one of the boot */
 	char **arguments;		/* mark: the text, run: the command; ends with NULL */
 	bool json;
 	bool verbose;
+	/* Where texts are; so it is not to be copied. */
+	char text[OPTIONS_TEXT_MAX];
+	size_t text_len;
 };
 
-/* Returns 0, or -EINVAL after saying why. Text points into @argv. */
+/*
+ * Defaults, then the file's settings (--config, else OPTIONS_DEFAULT_FILE if it
+ * exists), then the options'. Returns 0, or -EINVAL or what reading the file gave,
+ * after saying why.
+ */
 int options_parse(struct options *options, int argc, char **argv);
 void options_print_help(void);
 

@@ -73,8 +73,12 @@ static void note(struct testhost *host, const struct frame *frame)
 		return;
 	if (frame->type == PROTO_HELLO)
 		(void)proto_decode_hello(frame, &host->hello);
-	if (frame->type == PROTO_SAMPLE)
+	if (frame->type == PROTO_SAMPLE) {
 		sequence = check(frame);
+		(void)proto_decode_sample(frame, &host->sample);
+		host->sample.detail_len = 0;
+		host->frames[host->count].taken = host->sample.taken;
+	}
 	if (frame->type == PROTO_MARK && proto_decode_mark(frame, &host->mark) == 0)
 		sequence = host->mark.sequence;
 	if (frame->type == PROTO_GAP && proto_decode_gap(frame, &host->gap) == 0)

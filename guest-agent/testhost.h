@@ -17,8 +17,10 @@ struct testhost {
 		uint8_t version;
 		uint16_t flags;
 		uint64_t sequence;	/* of a sample that is whole, a mark or a gap; 0 */
+		uint64_t taken;		/* of any sample */
 	} frames[TESTHOST_FRAMES];
 	struct proto_hello hello;	/* the last of each */
+	struct sample sample;		/* without its lists */
 	struct proto_mark mark;
 	struct proto_gap gap;
 };

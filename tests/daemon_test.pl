@@ -234,6 +234,72 @@ is(system("$build/vmexitctl -s $dir/none.sock list 2>/dev/null") >> 8, 1, 'with 
 is(system("$build/vmexitctl lst 2>/dev/null") >> 8, 2, 'an unknown command is status 2');
 is((stat "$dir/api.sock")[2] & 0777, 0660, 'the socket is for its group only');
 
+# ---- changes, over the Unix socket only ----
+# [status, headers, JSON] of a request there; nothing if it is not answered.
+sub locally { my ($method, $path, $body) = @_;
+	my $s = IO::Socket::UNIX->new(Peer => "$dir/api.sock") or return [0, '', {}];
+	syswrite($s, "$method $path HTTP/1.0\r\n" . (defined $body ? "Content-Length: " . length($body) . "\r\n" : '') . "\r\n" . ($body // ''));
+	my ($head, $json) = split /\r\n\r\n/, do { local $/; <$s> } // '', 2;
+	my ($status) = ($head // '') =~ m{^HTTP/1\.[01] (\d+)};
+	return [$status // 0, $head // '', eval { decode_json($json) } // {}] }
+my $vms = '/api/v1/vms';
+my $r = $http->post("$url$vms/test/attach", { content => '{}' });
+is("$r->{status} $r->{headers}{allow}", '405 GET, HEAD', 'a change over TCP is refused');
+like($r->{content}, qr/vmexitctl, over vmexitd's Unix socket/, 'and it is said how it is made');
+for my $case (
+	['GET', "$vms/test/attach", undef, 405, qr/by POST/],
+	['POST', $vms, '{}', 405, qr/only GET and HEAD/],
+	['DELETE', "$vms/test", undef, 405, qr/GET, HEAD and POST/],
+	['POST', "$vms/nobody/attach", '{}', 404, qr/no VM 'nobody'/],
+	['POST', "$vms/played/attach", '', 409, qr/'played' is no libvirt domain/],
+	['POST', "$vms/test/attach", '{}', 409, qr/'test' cannot be attached: libvirt does not add the channel to its definition: this function is not supported/],
+	['POST', "$vms/test/attach", '[]', 400, qr/no JSON object/],
+	['POST', "$vms/test/attach", '{"a"', 400, qr/no JSON object: /],
+	['POST', "$vms/test/detach", '{"force": true}', 400, qr/empty, or \{\}/],
+	['POST', "$vms/test/attach", ' ' x 5000, 413, qr/too long/],
+	['POST', "$vms/played/rate", '', 400, qr/no JSON object/],
+	['POST', "$vms/played/rate", '{}', 400, qr/is not \{"interval_ms": N\}/],
+	['POST', "$vms/played/rate", '{"interval_ms": 100, "hz": 10}', 400, qr/alone/],
+	['POST', "$vms/played/rate", '{"interval_ms": 100, "interval_ms": 100}', 400, qr/no JSON object: duplicate/],
+	(map { ['POST', "$vms/played/rate", "{\"interval_ms\": $_}", 400, qr/whole number from 10 to 10000 nor null/] } 9, 10001, '"100"', '99.5', -1, 1e300, 'true'),
+	['POST', "$vms/test/rate", '{"interval_ms": 100}', 409, qr/'test' has no channel/],
+	['POST', "$vms/real/rate", '{"interval_ms": null}', 409, qr/no agent is connected in 'real'/],
+) {
+	my ($method, $path, $body, $status, $message) = @$case;
+	my $r = locally($method, $path, $body);
+	ok($r->[0] == $status && ($r->[2]{error} // '') =~ $message, "$method $path " . substr($body // '', 0, 40) . ": $status") or diag(explain($r));
+}
+like(locally('GET', "$vms/test/attach")->[1], qr/^Allow: POST\r?$/m, 'Allow says what is');
+is_deeply([@{ locally('POST', "$vms/test/attach", '{}')->[2] }{'live', 'config'}], ['failed', 'failed'], 'an answer has both parts');
+is(locally('POST', "$vms/test/attach", 'x' x 100000)->[0], 0, 'a body without end is cut off');
+is(system("$build/vmexitctl -s $dir/api.sock attach test 2>$dir/ctl.err") >> 8, 1, 'vmexitctl attach, refused: status 1');
+like(slurp("$dir/ctl.err"), qr/answers 409: 'test' cannot be attached/, 'and why');
+like(qx($build/vmexitctl --json -s $dir/api.sock detach test 2>/dev/null), qr/^\{"vm":.*"live":"absent","config":"absent"\}$/, 'vmexitctl --json detach: nothing to do');
+like(qx($build/vmexitctl -s $dir/api.sock detach test), qr/^running machine: it has no channel\ndefinition: it has no channel\n$/, 'in words');
+for my $words ('attach', 'attach a b', 'rate played', 'rate played 0.05', 'rate played 101', 'rate played ten', 'rate played nan') {
+	is(system("$build/vmexitctl -s $dir/api.sock $words 2>/dev/null") >> 8, 2, "vmexitctl $words: status 2");
+}
+is(system("$build/vmexitctl -s $dir/api.sock attach 'a b/../played' 2>/dev/null") >> 8, 1, 'a name is not taken for a path');
+SKIP: {
+	skip('becoming another user needs root', 2) if $> != 0;
+	chmod 0755, $dir;
+	chmod 0666, "$dir/api.sock";
+	my $other = fork();
+	if ($other == 0) {
+		# Real and saved ids too, so that there is no way back.
+		POSIX::setgid(65534); $) = '65534 65534'; POSIX::setuid(65534);
+		my $r = locally('POST', "$vms/test/detach", '{}');
+		POSIX::_exit($r->[0] == 403 && $r->[2]{error} =~ /only root, vmexitd's own user and members of the group vmexit/ && locally('GET', $vms)->[0] == 200 ? 0 : 1);
+	}
+	waitpid($other, 0);
+	is($?, 0, 'others may look, if they can open the socket, and change nothing');
+	chmod 0660, "$dir/api.sock";
+	$other = fork();
+	if ($other == 0) { POSIX::setgid(65534); $) = '65534 65534'; POSIX::setuid(65534); POSIX::_exit(locally('GET', $vms)->[0]) }
+	waitpid($other, 0);
+	is($?, 0, 'which they cannot');
+}
+
 # ---- starts that are wrong ----
 sub refused { my ($status, $pattern, $what, @args) = @_;
 	unlink "$dir/refused.log";
@@ -250,6 +316,8 @@ refused(1, qr/make its directory/, 'no directory for the database', "--database=
 refused(2, qr/is neither ADDRESS:PORT/, 'no such address', "--database=$dir/o.db", '--listen=everywhere', '--libvirt=off');
 refused(2, qr/unrecognized option/, 'an unknown option', '--colour=red');
 refused(2, qr/not a number from 100/, 'an interval out of range', '--host-interval=5');
+refused(2, qr/host_source = 'kernel' is not one of auto\|debugfs\|libvirt/, 'a source that is none', '--host-source=kernel');
+refused(2, qr/host_source = '' is not one/, 'nor an empty one', '--host-source=');
 refused(2, qr/not NAME=/, 'a channel without a socket', '--channel=vm');
 { open(my $f, '>', "$dir/bad.conf"); print $f "colour = red\n" }
 refused(2, qr/'colour' is not known/, 'an unknown setting', "--config=$dir/bad.conf");
@@ -288,6 +356,32 @@ stop('daemon', 'TERM');
 start_daemon("--gnuplot=$dir/fail");
 is($http->get("$url/api/v1/vms/played/graph.svg")->{status}, 500, 'a gnuplot that fails is said');
 close $peer;
+$peer = accept_daemon();
+
+# ---- a libvirt that hangs ----
+stop('daemon', 'TERM');
+my $hanging = IO::Socket::UNIX->new(Listen => 9, Local => "$dir/hang.sock") or die "$dir: $!";
+start_daemon("--libvirt=qemu+unix:///system?socket=$dir/hang.sock");
+ok(IO::Select->new($hanging)->can_read(10), 'vmexitd asks libvirt');
+$peer = accept_daemon();
+ok(wait_for('its state', 5, sub { vm('test')->{state} eq 'unknown' }), 'which does not answer: a domain is unknown');
+syswrite($peer, hello('H' x 16, 1) . sample(3, 1, 100));
+ok(acked($peer, 3), 'while agents are served');
+my $waits = fork();
+if ($waits == 0) {
+	my $r = locally('POST', "$vms/test/attach", '{}');
+	POSIX::_exit($r->[0] == 503 && $r->[2]{error} =~ /vmexitd is ending/ ? 0 : 1);
+}
+sleep 0.5;
+$t = time;
+is($http->get("$url$vms")->{status}, 200, 'and while a change waits requests are answered');
+is(locally('POST', "$vms/played/rate", '{}')->[0], 400, 'on the Unix socket, too');
+ok(time - $t < 5, 'at once');
+is(stop('daemon', 'TERM'), 0, 'it ends cleanly');
+waitpid($waits, 0);
+is($?, 0, 'and says so to who waits');
+close $hanging;
+start_daemon();
 $peer = accept_daemon();
 
 # ---- a full disk ----

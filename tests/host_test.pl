@@ -15,7 +15,7 @@ use Time::HiRes qw(time sleep);
 my $build = $ENV{BUILD} // "$FindBin::Bin/../build";
 my $long = $ENV{VMEXIT_LONG};
 my $lab = Lab->new('host-test', '--no-guest', '--seconds', $long ? 8 : 3, '--rounds', 0, '--file', "$build/vmexitctl",
-		   '--agent-args', '--interval=200', '--daemon-args', '--host-interval=250 --commit-interval=200');
+		   '--agent-args', '--interval=200 --boot-seconds=0 --cpu-budget=0 --exit-budget=0', '--daemon-args', '--host-interval=250 --commit-interval=200');
 ok($lab->{started}, 'the host is up, with libvirtd and vmexitd') or do { diag($lab->lab('log')); done_testing(); exit 1 };
 
 sub browser { my @args = @_;

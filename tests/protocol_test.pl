@@ -107,7 +107,7 @@ sub full { my ($n, %more) = @_;
 	my $sequence = $up + $n * 100_000;
 	my $exits = 10_000 + 100 * $n;
 	return sample2($sequence, generation => 7, exits => $exits, handling => 50_000 * $n, away => [80_000 * $n, 1_000_000 * $n],
-		       host => host_ns($sequence), error => 2500, pace => [100_000, 1], agent => 20 * $n,
+		       host => host_ns($sequence), error => 2500, pace => [100_000, 1], agent => 20 * $n, taken => $n,
 		       workload => varint(1 << 24 | 1) . varint(11 * $n) . varint(22 * $n),
 		       lists => reasons([120, $exits - 40, 30_000 * $n, 50_000 * $n], [1024, 40, 20_000 * $n, 30_000 * $n])
 				. vcpus([0, $exits - 1, 1], [1, 1, 1]), %more) }
@@ -148,10 +148,12 @@ ok(abs($away->{v}[3] - 80_000 / (2e9 * 2 * 0.1)) < 1e-6, 'of all vCPUs\' time');
 # Another agent in the same boot: what the first had left is known to be lost.
 syswrite($peer, hello2($boot, ($up + 11_000_000) * 1000, generation => 7, started => $up + 3_000_000));
 welcomed($peer);
-syswrite($peer, full(31));
-ok(acked($peer, $up + 3_100_000), 'the next agent goes on');
+syswrite($peer, full(31, taken => 1) . full(33, taken => 4));
+ok(acked($peer, $up + 3_300_000), 'the next agent goes on');
 is_deeply([map { [@$_{qw(from_sequence to_sequence count cause)}] } @{ json('/api/v1/vms/new/gaps')->{gaps} }[1]],
 	  [[$up + 2_550_001, $up + 2_999_999, undef, 'restart']], 'behind a gap');
+is_deeply([map { [@$_{qw(from_sequence to_sequence count cause)}] } @{ json('/api/v1/vms/new/gaps')->{gaps} }[2]],
+	  [[$up + 3_100_001, $up + 3_299_999, 2, 'lost']], 'and what it took and did not arrive is one');
 for my $case (['marks?colour=red', 400], ['marks?source=guest', 400], ['gaps?source=both', 400], ['reasons?boot=9', 404], ['reasons?source=host', 404], ['reasons?from=1', 400]) {
 	is($http->get("$url/api/v1/vms/new/$case->[0]")->{status}, $case->[1], "$case->[0]: $case->[1]");
 }

@@ -9,7 +9,7 @@ use lib "$FindBin::Bin/lib";
 use Lab;
 use Test::More;
 
-my $lab = Lab->new('stock-host-test', '--modules', 'stock', '--seconds', 2, '--agent-args', '--interval=200',
+my $lab = Lab->new('stock-host-test', '--modules', 'stock', '--seconds', 2, '--agent-args', '--interval=200 --boot-seconds=0 --cpu-budget=0 --exit-budget=0',
 		   '--daemon-args', '--host-interval=250 --commit-interval=200');
 ok($lab->{started}, 'the host is up with its stock KVM') or do { diag($lab->lab('log')); done_testing(); exit 1 };
 ok($lab->wait_for(120, sub { ($lab->vm('guest')->{guest} // {})->{t} }), 'the agent reports');

@@ -17,8 +17,31 @@ export function agentWords(vm) {
 	return AGENT[vm.agent] ?? `agent ${vm.agent}`;
 }
 
+// libvirt's words for what there is to say of a state.
+const REASON = {
+	"io-error": "after a disk error",
+	"migration-failed": "after a migration that failed",
+	migration: "for a migration",
+	save: "to be saved",
+	dump: "for a memory dump",
+	snapshot: "for a snapshot",
+	watchdog: "by its watchdog",
+	panicked: "guest panicked",
+	migrated: "migrated away",
+	failed: "QEMU failed",
+};
+
 export function stateWords(vm) {
-	return vm.state === "unknown" ? "state unknown" : vm.state;
+	const words = [vm.state === "unknown" ? "state unknown" : vm.state];
+	if (vm.reason)
+		words.push(REASON[vm.reason] ?? vm.reason);
+	return words.join(", ");
+}
+
+// A QEMU that does not answer.
+export function stuckWords(vm) {
+	return typeof vm.stuck === "number" ?
+		`QEMU stuck since ${format.moment(vm.stuck, api.now())}` : "";
 }
 
 // A guest that sent samples in its latest boot that cannot be true.
@@ -94,8 +117,8 @@ export class List {
 		row.state.className = `state ${vm.state}`;
 		setText(row.name, vm.name);
 		row.link.title = vm.id === vm.name ? vm.name : `${vm.name}\n${vm.id}`;
-		const words = vm.state === "running" ? [stateWords(vm), agentWords(vm)] : [stateWords(vm)];
-		words.push(quarantineWords(vm));
+		const words = [stateWords(vm), stuckWords(vm), vm.state === "running" && agentWords(vm),
+			       quarantineWords(vm)];
 		setText(row.hint, words.filter(w => w).join(" · "));
 		this.rate(row, vm);
 	}

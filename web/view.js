@@ -5,7 +5,7 @@
 import { $, h, setText } from "./dom.js";
 import { Chart } from "./chart.js";
 import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
-import { agentWords, quarantineWords, stateWords } from "./list.js";
+import { agentWords, quarantineWords, stateWords, stuckWords } from "./list.js";
 import * as api from "./api.js";
 import * as notes from "./notes.js";
 import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./track.js";
@@ -387,6 +387,8 @@ export class View {
 		const boot = this.boot();
 		const latest = boot === this.boots[0];
 		const words = [latest ? stateWords(vm) : "an earlier boot"];
+		if (latest && stuckWords(vm))
+			words.push(stuckWords(vm));
 		if (latest && vm.state === "running")
 			words.push(agentWords(vm));
 		if (latest && quarantineWords(vm))

@@ -69,23 +69,33 @@ static int perform(CURL *curl, const char *socket, struct answer *answer)
 	return answer->text ? 0 : -EIO;
 }
 
-int client_get(const char *socket, const char *path, char **ret_text)
+static CURL *prepare(const char *socket, const char *url, struct answer *answer)
 {
-	struct answer answer = { 0 };
 	CURL *curl = curl_easy_init();
-	char url[4096];
-	int r;
 
 	if (!curl)
-		return -ENOMEM;
-	snprintf(url, sizeof(url), "http://localhost%s", path);
+		return NULL;
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT, TIMEOUT_S);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+	return curl;
+}
+
+int client_get(const char *socket, const char *path, char **ret_text)
+{
+	struct answer answer = { 0 };
+	char url[4096];
+	CURL *curl;
+	int r;
+
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	curl = prepare(socket, url, &answer);
+	if (!curl)
+		return -ENOMEM;
 	r = perform(curl, socket, &answer);
 	curl_easy_cleanup(curl);
 	if (r < 0) {
@@ -94,4 +104,43 @@ int client_get(const char *socket, const char *path, char **ret_text)
 	}
 	*ret_text = answer.text;
 	return 0;
+}
+
+static int make_url(char *url, size_t size, const char *vm, const char *what)
+{
+	char *escaped = *vm ? curl_easy_escape(NULL, vm, 0) : NULL;
+	int n = escaped ? snprintf(url, size, "http://localhost/api/v1/vms/%s/%s", escaped, what)
+			: -1;
+
+	curl_free(escaped);
+	if (n > 0 && (size_t)n < size)
+		return 0;
+	log_error("'%.40s' is no name of a VM; vmexitctl list shows them", vm);
+	return -EINVAL;
+}
+
+int client_post(const char *socket, const char *vm, const char *what, const char *body,
+		char **ret_text)
+{
+	struct answer answer = { 0 };
+	struct curl_slist *headers;
+	char url[4096];
+	CURL *curl;
+	int r = make_url(url, sizeof(url), vm, what);
+
+	if (r < 0)
+		return r;
+	curl = prepare(socket, url, &answer);
+	headers = curl_slist_append(NULL, "Content-Type: application/json");
+	if (!curl || !headers) {
+		r = -ENOMEM;
+	} else {
+		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
+		r = perform(curl, socket, &answer);
+	}
+	curl_slist_free_all(headers);
+	curl_easy_cleanup(curl);
+	*ret_text = answer.text;
+	return r;
 }

@@ -11,4 +11,11 @@
  */
 int client_get(const char *socket, const char *path, char **ret_text);
 
+/*
+ * POST the JSON @body to /api/v1/vms/@vm/@what. Likewise; *ret_text is set, if it can
+ * be, even when the daemon refused.
+ */
+int client_post(const char *socket, const char *vm, const char *what, const char *body,
+		char **ret_text);
+
 #endif

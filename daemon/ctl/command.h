@@ -12,5 +12,8 @@ struct command_context {
 
 /* Each gets the words behind its name and returns the exit status: 0, 1 or 2 (usage). */
 int command_list(const struct command_context *ctx, int argc, char **argv);
+int command_attach(const struct command_context *ctx, int argc, char **argv);
+int command_detach(const struct command_context *ctx, int argc, char **argv);
+int command_rate(const struct command_context *ctx, int argc, char **argv);
 
 #endif

@@ -31,24 +31,36 @@ static json_t *best_source(json_t *vm, const char **ret_name)
 	return json_object_get(vm, "host");
 }
 
-/* Samples that the daemon does not believe, and why. */
-static void print_quarantined(json_t *vm)
+/* "YYYY-MM-DD HH:MM:SS". */
+static const char *moment(double seconds, char text[32])
 {
+	time_t t = seconds;
+	struct tm tm;
+
+	localtime_r(&t, &tm);
+	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &tm);
+	return text;
+}
+
+/* Words behind a VM's numbers: what is wrong with it, and with them. */
+static void print_trouble(json_t *vm)
+{
+	json_t *stuck = json_object_get(vm, "stuck");
 	json_t *quarantined = json_object_get(vm, "quarantined");
+	const char *reason = json_string_value(json_object_get(vm, "reason"));
 	const char *cause = "";
 	json_int_t samples;
 	double since;
 	char text[32];
-	struct tm tm;
-	time_t t;
 
+	if (json_is_number(stuck))
+		printf("  QEMU stuck since %s", moment(json_number_value(stuck), text));
+	else if (reason && *reason)
+		printf("  %s", reason);
 	if (json_unpack(quarantined, "{sF,sI,ss}", "since", &since, "samples", &samples, "cause",
-			&cause) < 0)
-		return;
-	t = since;
-	localtime_r(&t, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	printf("  %lld samples quarantined since %s (%s)", (long long)samples, text, cause);
+			&cause) == 0)
+		printf("  %lld samples quarantined since %s (%s)", (long long)samples,
+		       moment(since, text), cause);
 }
 
 static void print_vm(json_t *vm)
@@ -75,7 +87,7 @@ static void print_vm(json_t *vm)
 	else
 		printf(" %10s", "-");
 	printf("  %s", json_is_integer(exits) ? source : "-");
-	print_quarantined(vm);
+	print_trouble(vm);
 	putchar('\n');
 }
 

@@ -11,10 +11,14 @@
 
 static const struct {
 	const char *name;
+	const char *words;
 	const char *help;
 	int (*run)(const struct command_context *ctx, int argc, char **argv);
 } commands[] = {
-	{ "list", "VMs with their state and latest exit rate", command_list },
+	{ "list", "", "VMs with their state and latest exit rate", command_list },
+	{ "attach", " DOMAIN", "give a libvirt domain the agent's channel", command_attach },
+	{ "detach", " DOMAIN", "take it away", command_detach },
+	{ "rate", " VM HZ|auto", "ask a VM's agent for so many samples a second", command_rate },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -24,7 +28,8 @@ static void print_help(void)
 	puts("Usage: vmexitctl [OPTION]... COMMAND\n"
 	     "Ask vmexitd about the VM exits of KVM guests.\n\nCommands:");
 	for (size_t i = 0; i < COMMANDS; i++)
-		printf("  %-22s %s\n", commands[i].name, commands[i].help);
+		printf("  %s%-*s %s\n", commands[i].name, (int)(22 - strlen(commands[i].name)),
+		       commands[i].words, commands[i].help);
 	puts("\nOptions:\n"
 	     "  -j, --json             print vmexitd's answer as JSON\n"
 	     "  -s, --socket=PATH      vmexitd's socket [" CLIENT_DEFAULT_SOCKET "]\n"

@@ -34,6 +34,9 @@ static bool is_printable(uint8_t c)
 
 size_t detail_begin(struct wire_writer *w, enum detail_list list)
 {
+	/* No half of a head. */
+	if (w->size - w->len < 4)
+		w->overflow = true;
 	return wire_begin_field(w, list);
 }
 
@@ -65,6 +68,18 @@ void detail_put(struct wire_writer *w, enum detail_list list, const struct detai
 void detail_end(struct wire_writer *w, size_t began)
 {
 	wire_end_field(w, began);
+}
+
+bool detail_add(struct wire_writer *w, enum detail_list list, const struct detail_entry *entry)
+{
+	struct wire_writer before = *w;
+
+	if (w->overflow)
+		return false;
+	detail_put(w, list, entry);
+	if (w->overflow)
+		*w = before;
+	return w->len > before.len;
 }
 
 /* The next entry; false behind the last, or with an overflow in @r. */

@@ -39,11 +39,15 @@ struct detail_entry {
 
 /*
  * Write one list: begin, its entries, end. What is not printable in a name becomes
- * '?', what is too long is cut. An overflow shows in @w.
+ * '?', what is too long is cut. An overflow shows in @w; without room for its head
+ * nothing of a list is written.
  */
 size_t detail_begin(struct wire_writer *w, enum detail_list list);
 void detail_put(struct wire_writer *w, enum detail_list list, const struct detail_entry *entry);
 void detail_end(struct wire_writer *w, size_t began);
+
+/* The same, but an entry without room is left out: false, and @w is as it was. */
+bool detail_add(struct wire_writer *w, enum detail_list list, const struct detail_entry *entry);
 
 /*
  * Whether @len bytes are lists as they should be: whole entries, ids ascending

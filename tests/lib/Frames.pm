@@ -59,7 +59,7 @@ sub sample2 {
 	$payload .= field(20, pack('Q<Q<', @{ $s{away} })) if $s{away};
 	$payload .= field(21, pack('Q<Q<V', $s{host}, 1, $s{error} // 1000)) if defined $s{host};
 	$payload .= field(22, pack('VC', @{ $s{pace} })) if $s{pace};
-	$payload .= field(23, pack('Q<', $s{agent})) if defined $s{agent};
+	$payload .= field(23, pack('Q<Q<', $s{agent}, $s{taken} // 0)) if defined $s{agent};
 	return frame(SAMPLE, $payload . ($s{lists} // ''), $s{flags}, 2);
 }
 sub mark {

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The words of the list of VMs.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { stateWords, stuckWords } from "./list.js";
+
+test("a state has libvirt's reason beside it", () => {
+	assert.equal(stateWords({ state: "running", reason: "" }), "running");
+	assert.equal(stateWords({ state: "unknown" }), "state unknown");
+	assert.equal(stateWords({ state: "stopped", reason: "migrated" }), "stopped, migrated away");
+	assert.equal(stateWords({ state: "paused", reason: "io-error" }), "paused, after a disk error");
+	assert.equal(stateWords({ state: "stopped", reason: "crashed" }), "stopped, crashed");
+});
+
+test("a QEMU that does not answer has a time since when", () => {
+	assert.equal(stuckWords({ stuck: null }), "");
+	assert.equal(stuckWords({}), "");
+	assert.match(stuckWords({ stuck: Date.now() / 1000 - 60 }), /^QEMU stuck since (\S+ )?\d\d:\d\d:\d\d$/);
+});
