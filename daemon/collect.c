@@ -327,7 +327,7 @@ static void note(struct member *m, const struct host_reading *reading)
 	bool news = hostlink_note(boot, reading);
 
 	intake_host_count(m, &count, reading->vcpus);
-	if (boot->vcpus != m->host_vcpus) {
+	if (m->host_vcpus && boot->vcpus != m->host_vcpus) {
 		boot->vcpus = m->host_vcpus;
 		news = true;
 	}

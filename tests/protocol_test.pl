@@ -57,6 +57,10 @@ is($different, 0, 'with the values that the old daemon stored (' . @columns . ' 
 ok(!(grep { $now[$_]{sequence} <= $now[$_ - 1]{sequence} } 1 .. $#now), 'each once');
 is(vm('old')->{quarantined}, undef, 'and believed');
 is_deeply([map { $_->{boot} } boots('old')], [1], 'as one boot');
+sub rate { return qx($build/vmexitctl -s $dir/api.sock rate $_[0] 2>&1) }
+like(rate('old 10'), qr/the agent in 'old' is too old to be told a rate/, 'it is told no rate, and that is said');
+is($? >> 8, 1, 'with status 1');
+is_deeply([frames_from($peer, 0.5, sub { $_[0] == PACE })], [], 'nothing is sent to it');
 ok(!(grep { $_->{clock_error_s} eq '' } @now), 'the error of their times is estimated');
 
 # ---- the new agent, the old daemon ----
@@ -154,6 +158,21 @@ is_deeply([map { [@$_{qw(from_sequence to_sequence count cause)}] } @{ json('/ap
 	  [[$up + 2_550_001, $up + 2_999_999, undef, 'restart']], 'behind a gap');
 is_deeply([map { [@$_{qw(from_sequence to_sequence count cause)}] } @{ json('/api/v1/vms/new/gaps')->{gaps} }[2]],
 	  [[$up + 3_100_001, $up + 3_299_999, 2, 'lost']], 'and what it took and did not arrive is one');
+
+# ---- a rate that the host asks for ----
+sub paced { return map { unpack('V', $_->[1]) } grep { $_->[0] == PACE } frames_from($peer, 5, sub { $_[0] == PACE }) }
+rate('new 20');
+is($?, 0, 'vmexitctl rate');
+is_deeply([paced()], [50_000], 'the agent is asked for it');
+close $peer;
+ok(wait_for('its end', 10, sub { vm('new')->{agent} ne 'connected' }), 'the agent goes');
+like(rate('new 10'), qr/no agent is connected in 'new'/, 'without an agent there is nobody to ask');
+$peer = accept_at($new);
+syswrite($peer, hello2($boot, ($up + 12_000_000) * 1000, generation => 7, started => $up + 3_000_000));
+is_deeply([paced()], [50_000], 'an agent that comes is asked, too');
+rate('new auto');
+is_deeply([paced()], [0], 'until it may do as it sees fit');
+
 for my $case (['marks?colour=red', 400], ['marks?source=guest', 400], ['gaps?source=both', 400], ['reasons?boot=9', 404], ['reasons?source=host', 404], ['reasons?from=1', 400]) {
 	is($http->get("$url/api/v1/vms/new/$case->[0]")->{status}, $case->[1], "$case->[0]: $case->[1]");
 }

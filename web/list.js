@@ -44,6 +44,21 @@ export function stuckWords(vm) {
 		`QEMU stuck since ${format.moment(vm.stuck, api.now())}` : "";
 }
 
+const PATH = {
+	libvirt: "host counters through libvirt",
+	"debugfs-exits": "host counters from debugfs",
+	"debugfs-reasons": "host counters from debugfs, by reason",
+};
+
+// How the host's counters are read, and what that costs the VM.
+export function pathWords(vm) {
+	const path = PATH[vm.host?.via];
+	if (!path)
+		return "";
+	const exits = vm.host.poll_exits;
+	return exits > 0 ? `${path}, ${exits.toFixed(1)} exits a reading` : path;
+}
+
 // A guest that sent samples in its latest boot that cannot be true.
 export function quarantineWords(vm) {
 	return vm.quarantined ? "quarantined samples" : "";

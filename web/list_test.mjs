@@ -2,7 +2,7 @@
 // The words of the list of VMs.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { stateWords, stuckWords } from "./list.js";
+import { pathWords, stateWords, stuckWords } from "./list.js";
 
 test("a state has libvirt's reason beside it", () => {
 	assert.equal(stateWords({ state: "running", reason: "" }), "running");
@@ -16,4 +16,12 @@ test("a QEMU that does not answer has a time since when", () => {
 	assert.equal(stuckWords({ stuck: null }), "");
 	assert.equal(stuckWords({}), "");
 	assert.match(stuckWords({ stuck: Date.now() / 1000 - 60 }), /^QEMU stuck since (\S+ )?\d\d:\d\d:\d\d$/);
+});
+
+test("how the host's counters are read, and what that costs", () => {
+	assert.equal(pathWords({ host: null }), "");
+	assert.equal(pathWords({ host: { via: null, poll_exits: null } }), "");
+	assert.equal(pathWords({ host: { via: "debugfs-reasons", poll_exits: 0 } }), "host counters from debugfs, by reason");
+	assert.equal(pathWords({ host: { via: "libvirt", poll_exits: null } }), "host counters through libvirt");
+	assert.match(pathWords({ host: { via: "libvirt", poll_exits: 2.5 } }), /^host counters through libvirt, 2\.5 exits a reading$/);
 });

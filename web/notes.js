@@ -6,10 +6,6 @@ import { codeBlock, h } from "./dom.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
 
-const CHANNEL = `<channel type='unix'>
-  <target type='virtio' name='org.vmexit.agent.0'/>
-</channel>`;
-
 const QEMU = `-chardev socket,id=vmexit,path=/run/vm/NAME.sock,server=on,wait=off \\
 -device virtio-serial \\
 -device virtserialport,chardev=vmexit,name=org.vmexit.agent.0`;
@@ -28,10 +24,9 @@ export function noVms() {
 		  "configuration. It has seen neither so far; a VM appears here as soon as it starts."),
 		h("h3", {}, "With libvirt"),
 		p("Start a domain: KVM's own count of its exits is recorded from the firmware's first ",
-		  "instruction on. To let the guest report as well, add this channel to the ",
-		  code("<devices>"), " of its XML (", code("virsh edit DOMAIN"), ") and run ",
-		  code("vmexit-agent"), " in the guest:"),
-		codeBlock(CHANNEL),
+		  "instruction on. To let the guest report as well, run ", code("vmexit-agent"),
+		  " in it, and on the host, as root:"),
+		codeBlock("vmexitctl attach DOMAIN"),
 		h("h3", {}, "With QEMU alone"),
 		p("Give the VM a port for the agent:"),
 		codeBlock(QEMU),
@@ -59,9 +54,8 @@ function agentNote(vm) {
 	case "no-channel":
 		return note("info", "Host source only",
 			p("This VM has no channel for the agent, so what happens inside the guest is not ",
-			  "seen. Add this channel to the ", code("<devices>"), " of its XML (",
-			  code(`virsh edit ${domain(vm)}`), "), shut the VM down and start it again:"),
-			codeBlock(CHANNEL));
+			  "seen. As root on the host, give it one while it runs:"),
+			codeBlock(`vmexitctl attach ${domain(vm)}`));
 	case "waiting":
 		return note("info", "The agent is silent",
 			p("The channel is open, but nothing in the guest speaks on it. Start ",

@@ -5,7 +5,7 @@
 import { $, h, setText } from "./dom.js";
 import { Chart } from "./chart.js";
 import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
-import { agentWords, quarantineWords, stateWords, stuckWords } from "./list.js";
+import { agentWords, pathWords, quarantineWords, stateWords, stuckWords } from "./list.js";
 import * as api from "./api.js";
 import * as notes from "./notes.js";
 import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./track.js";
@@ -391,6 +391,8 @@ export class View {
 			words.push(stuckWords(vm));
 		if (latest && vm.state === "running")
 			words.push(agentWords(vm));
+		if (latest && vm.state === "running" && pathWords(vm))
+			words.push(pathWords(vm));
 		if (latest && quarantineWords(vm))
 			words.push(quarantineWords(vm));
 		words.push(bootOrigin(boot));

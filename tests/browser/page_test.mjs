@@ -197,7 +197,7 @@ function emptyTests(page) {
 		await panel.waitFor({ timeout: DEADLINE_MS });
 		const text = await panel.innerText();
 		assert.match(text, /No VM yet/);
-		assert.match(text, /<target type='virtio' name='org\.vmexit\.agent\.0'\/>/);
+		assert.match(text, /^vmexitctl attach DOMAIN$/m);
 		assert.match(text, /NAME=SOCKET/);
 		assert.equal(await page.locator("#view").isVisible(), false);
 		await shot(page, "empty-light");

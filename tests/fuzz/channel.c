@@ -87,6 +87,12 @@ static void on_state(void *ctx, enum vm_agent agent, const char *error)
 	check(agent != AGENT_NO_CHANNEL && strlen(error) <= RECORD_ERROR_MAX);
 }
 
+static void on_peer(void *ctx, pid_t pid)
+{
+	(void)ctx;
+	check(pid == getpid() || pid == 0);
+}
+
 static bool on_hello(void *ctx, const struct proto_hello *hello, uint64_t *ret_committed)
 {
 	(void)ctx;
@@ -137,6 +143,7 @@ static int on_gap(void *ctx, const struct proto_gap *gap)
 
 static const struct channel_ops ops = {
 	.state = on_state,
+	.peer = on_peer,
 	.hello = on_hello,
 	.ready = on_ready,
 	.sample = on_sample,
