@@ -8,14 +8,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "daemon/collect.h"
-#include "daemon/config.h"
-#include "daemon/http.h"
-#include "daemon/loop.h"
-#include "daemon/operate.h"
+#include "daemon/intake/collect.h"
+#include "daemon/base/config.h"
+#include "daemon/http/http.h"
+#include "daemon/base/loop.h"
+#include "daemon/http/operate.h"
 #include "daemon/version.h"
-#include "daemon/vitals.h"
-#include "daemon/worker.h"
+#include "daemon/host/vitals.h"
+#include "daemon/base/worker.h"
 #include "guest-agent/shared/log.h"
 
 /* libvirt's connection, and changes under way. */

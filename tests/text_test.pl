@@ -46,12 +46,12 @@ my @shared = grep { slurp($_) =~ m{^#include "(daemon|guest-agent/(?!shared))}m 
 is_deeply(\@shared, [], 'shared code includes only shared code');
 
 my %homes = (
-	'sqlite3.h' => qr{^daemon/(db|schema|store|storeload|storewrite|query|eventquery|testmember)\.[ch]$},
-	'microhttpd.h' => qr{^daemon/(http|httpsend)\.[ch]$},
-	'libvirt/libvirt.h' => qr{^daemon/(loop|domains|virtstats|attach)\.c$},
-	'jansson.h' => qr{^daemon/(jsonout|jsonevents|jsonparts|change|ctl/\w+)\.[ch]$},
+	'sqlite3.h' => qr{^daemon/(store/\w+|query/(query|eventquery)|intake/testmember)\.[ch]$},
+	'microhttpd.h' => qr{^daemon/http/(http|httpsend)\.[ch]$},
+	'libvirt/libvirt.h' => qr{^daemon/(base/loop|libvirt/\w+|host/virtstats)\.c$},
+	'jansson.h' => qr{^daemon/(form/json\w+|http/change|ctl/\w+)\.[ch]$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
-	'ini.h' => qr{^(daemon/config|guest-agent/options)\.c$},
+	'ini.h' => qr{^(daemon/base/config|guest-agent/options)\.c$},
 );
 for my $header (sort keys %homes) {
 	my @strays = grep { /\.[ch]$/ && !/_test\.c$/ && $_ !~ $homes{$header} && slurp($_) =~ m{^#include <\Q$header\E>}m } @files;

@@ -14,8 +14,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "daemon/channel.h"
-#include "daemon/loop.h"
+#include "daemon/intake/channel.h"
+#include "daemon/base/loop.h"
 #include "guest-agent/shared/detail.h"
 #include "guest-agent/shared/log.h"
 

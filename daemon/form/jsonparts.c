@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/form/jsonparts.h"
+
+#include <errno.h>
+
+/* Microseconds of the epoch need 16 digits; more only show how binary fractions print. */
+#define FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
+
+int jsonparts_finish(json_t *root, char **ret_text)
+{
+	char *text = root ? json_dumps(root, FLAGS) : NULL;
+
+	json_decref(root);
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
+
+json_t *jsonparts_text(const char *s)
+{
+	json_t *string = json_string(s);
+	char ascii[RECORD_NAME_MAX + 1];
+	size_t i;
+
+	if (string)
+		return string;
+	for (i = 0; s[i] && i < sizeof(ascii) - 1; i++)
+		ascii[i] = s[i] & 0x80 ? '?' : s[i];
+	ascii[i] = '\0';
+	return json_string(ascii);
+}
+
+json_t *jsonparts_text_or_null(const char *s)
+{
+	return *s ? jsonparts_text(s) : json_null();
+}
+
+json_t *jsonparts_seconds(int64_t ns)
+{
+	return json_real(ns / 1000 / 1e6);
+}
+
+json_t *jsonparts_count(bool known, uint64_t value)
+{
+	return known ? json_integer((json_int_t)value) : json_null();
+}
+
+json_t *jsonparts_vm(const struct query_vm *vm)
+{
+	return json_pack("{soso}", "id", jsonparts_text(vm->key), "name", jsonparts_text(vm->name));
+}
+
+const char *jsonparts_source(enum sample_source source)
+{
+	static const char *const sources[SOURCES] = { "guest", "host" };
+
+	return NAME_OF(sources, source);
+}
+
+const char *jsonparts_quarantine_cause(int cause)
+{
+	static const char *const quarantine_causes[] = {
+		[QUARANTINE_NONE] = "none",
+		[QUARANTINE_FELL] = "fell",
+		[QUARANTINE_CYCLES] = "cycles",
+		[QUARANTINE_SUM] = "sum",
+		[QUARANTINE_CLOCK] = "clock",
+		[QUARANTINE_HOST] = "host",
+		[QUARANTINE_LIVES] = "lives",
+		[QUARANTINE_OFTEN] = "often",
+	};
+
+	return NAME_OF(quarantine_causes, cause);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/http/hostnames.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "guest-agent/shared/cleanup.h"
+#include "guest-agent/shared/log.h"
+
+int hostnames_add(struct hostnames *hostnames, const char *name, const char *port)
+{
+	char *copy;
+
+	if (hostnames->count == HOSTNAMES_MAX)
+		return -EINVAL;
+	if (asprintf(&copy, "%s%s%s", name, port ? ":" : "", port ? port : "") < 0)
+		return -ENOMEM;
+	hostnames->name[hostnames->count++] = copy;
+	return 0;
+}
+
+int hostnames_add_list(struct hostnames *hostnames, const char *list)
+{
+	_cleanup_free_ char *text = strdup(list);
+	const size_t room = HOSTNAMES_MAX - hostnames->count;
+	char *save = NULL;
+	int r = 0;
+
+	if (!text)
+		return -ENOMEM;
+	for (char *name = strtok_r(text, ", ", &save); name && r == 0;
+	     name = strtok_r(NULL, ", ", &save))
+		r = hostnames_add(hostnames, name, NULL);
+	if (r == -EINVAL)
+		log_error("allowed_hosts: more than %zu names: leave some out", room);
+	return r;
+}
+
+bool hostnames_has(const struct hostnames *hostnames, const char *untrusted_host)
+{
+	for (size_t i = 0; untrusted_host && i < hostnames->count; i++) {
+		if (strcasecmp(untrusted_host, hostnames->name[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+void hostnames_done(struct hostnames *hostnames)
+{
+	for (size_t i = 0; i < hostnames->count; i++)
+		free(hostnames->name[i]);
+	hostnames->count = 0;
+}

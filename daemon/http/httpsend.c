@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/http/httpsend.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/query/cursor.h"
+#include "web/assets.h"
+
+#define DRAWING_MAX 2			/* graphs at a time */
+
+#define CONTENT_POLICY \
+	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
+	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+void httpsend_drop(struct http_request *request)
+{
+	if (--request->users > 0)
+		return;
+	api_answer_done(&request->answer);
+	free(request->picture);
+	free(request->untrusted_body);
+	free(request);
+}
+
+/* ---- answers ---- */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	(void)MHD_add_response_header(response, name, value);
+}
+
+static enum MHD_Result send_response(struct http_request *request, struct MHD_Response *response)
+{
+	const struct api_answer *answer = &request->answer;
+	enum MHD_Result result;
+	char disposition[128];
+
+	if (!response)
+		return MHD_NO;
+	if (answer->type)
+		add_header(response, "Content-Type", answer->type);
+	add_header(response, "Content-Security-Policy", CONTENT_POLICY);
+	add_header(response, "X-Content-Type-Options", "nosniff");
+	add_header(response, "Referrer-Policy", "no-referrer");
+	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	if (!answer->asset)
+		add_header(response, "Cache-Control", "no-store");
+	if (answer->status == 405)
+		add_header(response, "Allow", answer->allow ? answer->allow : "GET, HEAD");
+	if (*answer->file) {
+		snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s\"",
+			 answer->file);
+		add_header(response, "Content-Disposition", disposition);
+	}
+	result = MHD_queue_response(request->connection, answer->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+enum MHD_Result httpsend_text(struct http_request *request)
+{
+	const char *text = request->answer.text ? request->answer.text : "";
+
+	return send_response(request, MHD_create_response_from_buffer(strlen(text), (void *)text,
+								      MHD_RESPMEM_MUST_COPY));
+}
+
+enum MHD_Result httpsend_fail(struct http_request *request, int status, const char *message)
+{
+	api_fail(&request->answer, status, "%s", message);
+	return httpsend_text(request);
+}
+
+const char *httpsend_header(struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+/* The page's parts are part of the program: they change only with it. */
+static enum MHD_Result send_asset(struct http_request *request)
+{
+	const struct asset *asset = request->answer.asset;
+	const char *known = httpsend_header(request, "If-None-Match");
+	const char *encodings = httpsend_header(request, "Accept-Encoding");
+	bool gzip = asset->gzip_size > 0 && encodings && strstr(encodings, "gzip");
+	struct MHD_Response *response;
+
+	if (known && strcmp(known, asset->etag) == 0) {
+		request->answer.status = 304;
+		response = MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+	} else {
+		response = MHD_create_response_from_buffer(
+			gzip ? asset->gzip_size : asset->size,
+			(void *)(gzip ? asset->gzip_data : asset->data), MHD_RESPMEM_PERSISTENT);
+		if (response && gzip)
+			add_header(response, "Content-Encoding", "gzip");
+	}
+	if (response) {
+		add_header(response, "ETag", asset->etag);
+		add_header(response, "Cache-Control", "no-cache");
+		add_header(response, "Vary", "Accept-Encoding");
+	}
+	return send_response(request, response);
+}
+
+static ssize_t read_csv(void *cls, uint64_t position, char *buf, size_t max)
+{
+	struct http_request *request = cls;
+	size_t copied = 0;
+
+	(void)position;
+	while (copied < max) {
+		size_t n = request->line_len - request->line_pos;
+
+		if (n == 0) {
+			const struct row_pair *pair;
+			int r = cursor_next(request->answer.cursor, &pair);
+
+			/* An error cuts the answer short, which the client can tell. */
+			if (r < 0)
+				return MHD_CONTENT_READER_END_WITH_ERROR;
+			if (r == 0)
+				break;
+			request->line_len = csv_row(request->line, request->answer.vm_key,
+						    &pair->row);
+			request->line_pos = 0;
+			continue;
+		}
+		n = n < max - copied ? n : max - copied;
+		memcpy(buf + copied, request->line + request->line_pos, n);
+		request->line_pos += n;
+		copied += n;
+	}
+	return copied ? (ssize_t)copied : MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+static ssize_t read_live(void *cls, uint64_t position, char *buf, size_t max)
+{
+	struct http_request *request = cls;
+	struct http *http = request->http;
+	int n;
+
+	(void)position;
+	pthread_mutex_lock(&http->lock);
+	n = live_read(http->live, &request->reader, buf, max);
+	if (n == 0) {
+		MHD_suspend_connection(request->connection);
+		request->next = http->waiting;
+		http->waiting = request;
+	}
+	pthread_mutex_unlock(&http->lock);
+	return n < 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
+}
+
+void httpsend_resume_live(void *ctx)
+{
+	struct http *http = ctx;
+
+	pthread_mutex_lock(&http->lock);
+	while (http->waiting) {
+		struct http_request *request = http->waiting;
+
+		http->waiting = request->next;
+		MHD_resume_connection(request->connection);
+	}
+	pthread_mutex_unlock(&http->lock);
+}
+
+static void free_stream(void *cls)
+{
+	httpsend_drop(cls);
+}
+
+static enum MHD_Result send_stream(struct http_request *request, MHD_ContentReaderCallback reader)
+{
+	struct MHD_Response *response = MHD_create_response_from_callback(
+		MHD_SIZE_UNKNOWN, HTTPSEND_CONNECTION_MEMORY / 2, reader, request, free_stream);
+
+	if (response)
+		request->users++;
+	return send_response(request, response);
+}
+
+static enum MHD_Result send_live(struct http_request *request)
+{
+	const char *last = httpsend_header(request, "Last-Event-ID");
+
+	live_begin(request->http->live, &request->reader, request->answer.vm_key,
+		   last ? strtoll(last, NULL, 10) : 0);
+	return send_stream(request, read_live);
+}
+
+/* ---- graphs ---- */
+
+static void *draw(void *arg)
+{
+	struct http_request *request = arg;
+	struct http *http = request->http;
+	int r = graph_draw(http->gnuplot, &request->answer.graph, request->answer.series,
+			   &request->picture, &request->picture_size);
+
+	pthread_mutex_lock(&http->lock);
+	request->draw_error = r;
+	request->drawn = true;
+	http->drawing--;
+	pthread_cond_broadcast(&http->drawn);
+	MHD_resume_connection(request->connection);
+	pthread_mutex_unlock(&http->lock);
+	return NULL;
+}
+
+static enum MHD_Result start_drawing(struct http_request *request)
+{
+	struct http *http = request->http;
+	bool started = false;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	pthread_mutex_lock(&http->lock);
+	if (http->drawing < DRAWING_MAX) {
+		pthread_attr_init(&attr);
+		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+		MHD_suspend_connection(request->connection);
+		started = pthread_create(&thread, &attr, draw, request) == 0;
+		pthread_attr_destroy(&attr);
+		if (started)
+			http->drawing++;
+		else
+			MHD_resume_connection(request->connection);
+	}
+	pthread_mutex_unlock(&http->lock);
+	/* From here on the request may be the thread's. */
+	return started ? MHD_YES : httpsend_fail(request, 503, "other graphs are being drawn; try again");
+}
+
+enum MHD_Result httpsend_graph(struct http_request *request)
+{
+	struct MHD_Response *response;
+
+	if (!request->drawn)
+		return start_drawing(request);
+	if (request->draw_error == -ETIMEDOUT)
+		return httpsend_fail(request, 503, "gnuplot took too long; ask for fewer points");
+	if (request->draw_error < 0)
+		return httpsend_fail(request, 500,
+			    "gnuplot drew no graph; is the package gnuplot-nox installed? "
+			    "vmexitd's log says more");
+	response = MHD_create_response_from_buffer(request->picture_size, request->picture,
+						   MHD_RESPMEM_MUST_FREE);
+	if (response)
+		request->picture = NULL;
+	return send_response(request, response);
+}
+
+enum MHD_Result httpsend_answer(struct http_request *request)
+{
+	switch (request->answer.kind) {
+	case API_TEXT:
+		return httpsend_text(request);
+	case API_ASSET:
+		return send_asset(request);
+	case API_CSV:
+		request->line_len = csv_header(request->line);
+		return send_stream(request, read_csv);
+	case API_LIVE:
+		return send_live(request);
+	case API_GRAPH:
+		return httpsend_graph(request);
+	}
+	return MHD_NO;
+}
+

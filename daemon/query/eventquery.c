@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/query/eventquery.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/store/db.h"
+#include "daemon/query/querypart.h"
+#include "guest-agent/shared/detail.h"
+
+static const char sql_marks[] =
+	"SELECT sequence, t_ns, t_boot_ns, kind, begin_sequence, label, uid, status FROM mark"
+	" WHERE boot = ?1 AND t_ns >= ?2 AND t_ns <= ?3 ORDER BY t_ns, sequence LIMIT ?4";
+
+/* ?5: sources, as a mask. */
+static const char sql_gaps[] =
+	"SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause, source FROM gap"
+	" WHERE boot = ?1 AND to_ns >= ?2 AND from_ns <= ?3 AND (?5 >> source & 1)"
+	" ORDER BY from_ns, from_sequence LIMIT ?4";
+
+/* Their times are what a liar made of them. */
+static const char sql_quarantines[] =
+	"SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause, 0 FROM quarantine"
+	" WHERE boot = ?1 AND to_ns >= ?2 AND from_ns <= ?3 AND (?5 & 1)"
+	" ORDER BY from_sequence LIMIT ?4";
+
+static const char sql_quarantined[] =
+	"SELECT min(from_sequence), max(to_sequence), min(from_ns), max(to_ns), sum(count),"
+	" (SELECT cause FROM quarantine WHERE boot = ?1 ORDER BY from_sequence DESC LIMIT 1)"
+	" FROM quarantine WHERE boot = ?1";
+
+static const char sql_first_detail[] =
+	"SELECT t_ns, detail FROM sample WHERE boot = ?1 AND source = ?2 AND detail IS NOT NULL"
+	" ORDER BY t_ns";
+static const char sql_last_detail[] =
+	"SELECT t_ns, detail FROM sample WHERE boot = ?1 AND source = ?2 AND detail IS NOT NULL"
+	" ORDER BY t_ns DESC";
+
+/* A statement with its integers bound. Returns 0 or -errno. */
+static int ask(sqlite3 *db, const char *sql, const int64_t *values, size_t n,
+	       sqlite3_stmt **ret_stmt)
+{
+	int rc = sqlite3_prepare_v2(db, sql, -1, ret_stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return db_error(db, "cannot prepare a query", rc);
+	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
+		rc = sqlite3_bind_int64(*ret_stmt, i + 1, values[i]);
+	if (rc == SQLITE_OK)
+		return 0;
+	sqlite3_finalize(*ret_stmt);
+	return db_error(db, "cannot bind", rc);
+}
+
+#define ASK(db, sql, stmt, ...) \
+	ask(db, sql, (int64_t[]){ __VA_ARGS__ }, sizeof((int64_t[]){ __VA_ARGS__ }) / 8, stmt)
+
+/* 1: a row, 0: none left, or -errno. */
+static int step(sqlite3 *db, sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : db_error(db, "cannot read", rc);
+}
+
+static int64_t end_of(const struct query_filter *filter)
+{
+	return filter->to_ns ? filter->to_ns : INT64_MAX;
+}
+
+int eventquery_marks(struct query *query, const struct boot *boot,
+		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter),
+		    EVENTQUERY_MAX);
+
+	if (r < 0)
+		return r;
+	while (r == 0 && (r = step(db, stmt)) > 0) {
+		const unsigned char *label = sqlite3_column_text(stmt, 5);
+		struct mark mark = {
+			.sequence = sqlite3_column_int64(stmt, 0),
+			.t_ns = sqlite3_column_int64(stmt, 1),
+			.t_boot_ns = sqlite3_column_int64(stmt, 2),
+			.kind = sqlite3_column_int(stmt, 3),
+			.begin = sqlite3_column_int64(stmt, 4),
+			.uid = sqlite3_column_int64(stmt, 6),
+			.has_status = sqlite3_column_type(stmt, 7) != SQLITE_NULL,
+			.status = sqlite3_column_int64(stmt, 7),
+		};
+
+		snprintf(mark.label, sizeof(mark.label), "%s", label ? (const char *)label : "");
+		r = fn(ctx, &mark);
+	}
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+static struct range get_range(sqlite3_stmt *stmt)
+{
+	return (struct range){
+		.from = sqlite3_column_int64(stmt, 0),
+		.to = sqlite3_column_int64(stmt, 1),
+		.from_ns = sqlite3_column_int64(stmt, 2),
+		.to_ns = sqlite3_column_int64(stmt, 3),
+		.count = sqlite3_column_int64(stmt, 4),
+		.cause = sqlite3_column_int(stmt, 5),
+	};
+}
+
+int eventquery_ranges(struct query *query, const struct boot *boot, enum range_kind kind,
+		      const struct query_filter *filter, eventquery_range_fn fn, void *ctx)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, kind == RANGE_GAP ? sql_gaps : sql_quarantines, &stmt, boot->id,
+		    filter->from_ns, end_of(filter), EVENTQUERY_MAX,
+		    filter->sources ? filter->sources : ~0U);
+
+	if (r < 0)
+		return r;
+	while (r == 0 && (r = step(db, stmt)) > 0) {
+		struct range range = get_range(stmt);
+
+		r = fn(ctx, sqlite3_column_int(stmt, 6), &range);
+	}
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int eventquery_quarantined(struct query *query, const struct boot *boot, struct range *ret_all)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, sql_quarantined, &stmt, boot->id);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0)
+		*ret_all = get_range(stmt);
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : r > 0 ? 0 : -EIO;
+}
+
+/* Fill @detail from a row; false if it has no reasons. */
+static bool get_detail(sqlite3_stmt *stmt, struct eventquery_detail *detail)
+{
+	size_t len = sqlite3_column_bytes(stmt, 1);
+	struct detail_iter iter;
+
+	if (len > sizeof(detail->detail) ||
+	    !detail_find(sqlite3_column_blob(stmt, 1), len, DETAIL_REASONS, &iter))
+		return false;
+	detail->t_ns = sqlite3_column_int64(stmt, 0);
+	detail->len = len;
+	memcpy(detail->detail, sqlite3_column_blob(stmt, 1), len);
+	return true;
+}
+
+int eventquery_detail(struct query *query, const struct boot *boot, enum sample_source source,
+		      bool last, struct eventquery_detail *ret_detail)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	bool found = false;
+	int r = ASK(db, last ? sql_last_detail : sql_first_detail, &stmt, boot->id, source);
+
+	if (r < 0)
+		return r;
+	while (!found && (r = step(db, stmt)) > 0)
+		found = get_detail(stmt, ret_detail);
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : found ? 0 : -ENOENT;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/query/rate.h"
+
+#include <math.h>
+
+#include "guest-agent/shared/tap.h"
+
+#define S 1000000000LL
+
+static bool near(double a, double b)
+{
+	return fabs(a - b) <= 1e-9 * fabs(b);
+}
+
+static struct sample at(int64_t t_s, uint64_t exits, uint64_t cycles)
+{
+	return (struct sample){
+		.t_wall_ns = t_s * S,
+		.has = SAMPLE_HAS_EXITS | SAMPLE_HAS_HANDLING,
+		.exits = exits,
+		.handling_cycles = cycles,
+	};
+}
+
+int main(void)
+{
+	struct boot created = { .cause = BOOT_CREATED, .opened_ns = 100 * S, .vcpus = 2,
+				.tsc_khz = 2000000 };
+	struct boot found = { .cause = BOOT_FOUND, .opened_ns = 100 * S, .vcpus = 2 };
+	struct sample a = at(104, 4000, 0), b = at(106, 5000, 800000000), c = at(108, 4999, 0);
+	double dt = 0, amount = 0;
+	int kind;
+
+	ok(rate_interval(&created, &a, &b, RATE_COUNT, &dt, &amount) && near(dt, 2) &&
+		   near(amount, 1000),
+	   "exits between two samples");
+	ok(rate_interval(&created, &a, &b, RATE_HANDLING, &dt, &amount) && near(amount / dt, 0.1),
+	   "0.8e9 cycles at 2 GHz on 2 vCPUs in 2 s: a tenth");
+	ok(!rate_interval(&found, &a, &b, RATE_HANDLING, &dt, &amount),
+	   "no share without the TSC's frequency");
+	ok(rate_interval(&created, NULL, &a, RATE_COUNT, &dt, &amount) && near(dt, 4) &&
+		   near(amount, 4000),
+	   "creation seen: the first interval begins there, at zero");
+	ok(!rate_interval(&found, NULL, &a, RATE_COUNT, &dt, &amount),
+	   "creation not seen: no first interval");
+	ok(!rate_interval(&created, &b, &c, RATE_COUNT, &dt, &amount),
+	   "a counter that fell gives no rate");
+	ok(!rate_interval(&created, &b, &a, RATE_COUNT, &dt, &amount),
+	   "time that did not pass gives no rate");
+	b.has = 0;
+	ok(!rate_interval(&created, &a, &b, RATE_COUNT, &dt, &amount),
+	   "a missing value gives no rate");
+
+	a.workload.mask = b.workload.mask = ~0ULL >> (64 - WORKLOAD_COUNT);
+	b.workload.value[WORKLOAD_net_sent_bytes] = 3000;
+	b.workload.value[WORKLOAD_tasks_runnable] = 7;
+	ok(rate_interval(&created, &a, &b, WORKLOAD_net_sent_bytes, &dt, &amount) &&
+		   near(amount / dt, 1500),
+	   "a workload counter's rate");
+	ok(rate_interval(&created, &a, &b, WORKLOAD_tasks_runnable, &dt, &amount) &&
+		   near(amount / dt, 7),
+	   "a gauge is its level");
+	ok(!rate_interval(&created, NULL, &b, WORKLOAD_net_sent_bytes, &dt, &amount),
+	   "the guest's own counters do not begin at the VM's creation");
+
+	ok(rate_kind_parse("handling", &kind) == 0 && kind == RATE_HANDLING, "kind handling");
+	ok(rate_kind_parse("forks", &kind) == 0 && kind == WORKLOAD_forks, "kind forks");
+	ok(rate_kind_parse("fork", &kind) < 0 && rate_kind_parse("", &kind) < 0, "no such kind");
+	return done_testing();
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guest-agent/shared/cleanup.h"
+#include "guest-agent/shared/log.h"
+
+static int to_errno(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_CANTOPEN:
+		return -ENOENT;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return -EACCES;
+	case SQLITE_NOTADB:
+	case SQLITE_CORRUPT:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+int db_error(sqlite3 *db, const char *what, int rc)
+{
+	log_error("database: %s: %s", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+	return to_errno(rc);
+}
+
+int db_exec(sqlite3 *db, const char *sql, const char *what)
+{
+	int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_error(db, what, rc);
+}
+
+int db_number(sqlite3 *db, const char *sql, int64_t *ret_value)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(stmt);
+		if (rc == SQLITE_ROW)
+			*ret_value = sqlite3_column_int64(stmt, 0);
+		sqlite3_finalize(stmt);
+	}
+	return rc == SQLITE_ROW ? 0 : db_error(db, sql, rc);
+}
+
+/*
+ * The lock has a file of its own: closing any descriptor of the database would
+ * drop SQLite's own locks on it (fcntl locks belong to the process).
+ */
+static int take_lock(const char *path, int *ret_lock)
+{
+	_cleanup_close_ int fd = -1;
+	char lock[4096];
+	char holder[32] = "";
+
+	if (snprintf(lock, sizeof(lock), "%s.lock", path) >= (int)sizeof(lock)) {
+		log_error("%s: the name is too long", path);
+		return -ENAMETOOLONG;
+	}
+	fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		int error = errno;
+
+		log_error("cannot open %s: %s; make its directory, or name another --database",
+			  lock, strerror(error));
+		return -error;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int error = errno;
+
+		if (error == EWOULDBLOCK && pread(fd, holder, sizeof(holder) - 1, 0) > 0) {
+			holder[strcspn(holder, "\n")] = '\0';
+			log_error("%s is in use by another vmexitd (process %s); "
+				  "stop it, or name another --database",
+				  path, holder);
+			return -EBUSY;
+		}
+		log_error("cannot lock %s: %s", lock, strerror(error));
+		return -error;
+	}
+	/* For the message above only; the lock itself does not need it. */
+	if (ftruncate(fd, 0) == 0)
+		(void)dprintf(fd, "%ld\n", (long)getpid());
+	*ret_lock = fd;
+	fd = -1;
+	return 0;
+}
+
+int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
+{
+	_cleanup_close_ int lock = -1;
+	sqlite3 *db = NULL;
+	mode_t mask;
+	int rc, r;
+
+	r = take_lock(path, &lock);
+	if (r < 0)
+		return r;
+	mask = umask(0027);
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	if (rc == SQLITE_OK)
+		r = db_exec(db,
+			    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+			    "PRAGMA mmap_size = 0;",
+			    path);
+	else
+		r = db_error(db, path, rc);
+	umask(mask);
+	if (r < 0) {
+		sqlite3_close(db);
+		return r;
+	}
+	*ret_db = db;
+	*ret_lock = lock;
+	lock = -1;
+	return 0;
+}
+
+int db_open_reader(const char *path, sqlite3 **ret_db)
+{
+	sqlite3 *db = NULL;
+	int rc, r;
+
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
+	r = rc == SQLITE_OK ? db_exec(db, "PRAGMA query_only = ON; PRAGMA mmap_size = 0;", path)
+			    : db_error(db, path, rc);
+	if (r < 0) {
+		sqlite3_close(db);
+		return r;
+	}
+	*ret_db = db;
+	return 0;
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/schema.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/store/db.h"
+#include "guest-agent/shared/log.h"
+#include "guest-agent/shared/workload.h"
+
+/*
+ * Times are nanoseconds since the epoch on the host's clock. Counters are 64-bit
+ * patterns: SQLite shows one above 2^63 as negative. What is not known is NULL.
+ */
+static const char vm_and_boot[] =
+	"CREATE TABLE vm ("
+	" id INTEGER PRIMARY KEY,"
+	" key TEXT NOT NULL UNIQUE,"	/* libvirt's UUID or a configured name */
+	" name TEXT NOT NULL,"
+	" state INTEGER NOT NULL,"	/* enum vm_state */
+	" agent INTEGER NOT NULL,"	/* enum vm_agent */
+	" leaf INTEGER NOT NULL,"	/* enum vm_leaf */
+	" error TEXT NOT NULL"
+	") STRICT;"
+	"CREATE TABLE boot ("
+	" id INTEGER PRIMARY KEY,"
+	" vm INTEGER NOT NULL REFERENCES vm(id),"
+	" number INTEGER NOT NULL,"
+	" life TEXT NOT NULL,"		/* same text: same KVM VM, counters comparable */
+	" cause INTEGER NOT NULL,"	/* enum boot_cause */
+	" opened_ns INTEGER NOT NULL,"
+	" closed_ns INTEGER,"
+	" guest_boot_id BLOB,"
+	" kernel TEXT,"
+	" agent TEXT,"
+	" vcpus INTEGER,"
+	" tsc_khz INTEGER,"
+	" reason_namespace INTEGER,"
+	" UNIQUE (vm, number)"
+	") STRICT;";
+
+static const char samples[] =
+	"CREATE TABLE sample ("
+	" id INTEGER PRIMARY KEY,"
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" source INTEGER NOT NULL,"	/* enum sample_source */
+	" sequence INTEGER NOT NULL,"
+	" t_ns INTEGER NOT NULL,"
+	" t_boot_ns INTEGER,"		/* guest's CLOCK_BOOTTIME */
+	" exits INTEGER,"
+	" handling_cycles INTEGER,"
+	" UNIQUE (boot, source, sequence)"
+	") STRICT;"
+	"CREATE INDEX sample_time ON sample (boot, source, t_ns);";
+
+/* A sequence of a boot's guest is in one of sample, mark, gap and quarantine. */
+static const char beside_samples[] =
+	"CREATE TABLE mark ("
+	" id INTEGER PRIMARY KEY,"
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" sequence INTEGER NOT NULL,"
+	" t_ns INTEGER NOT NULL,"
+	" t_boot_ns INTEGER NOT NULL,"
+	" kind INTEGER NOT NULL,"	/* enum proto_mark_kind */
+	" begin_sequence INTEGER,"	/* of an end: its begin */
+	" label TEXT NOT NULL,"
+	" uid INTEGER NOT NULL,"
+	" status INTEGER,"
+	" UNIQUE (boot, sequence)"
+	") STRICT;"
+	"CREATE TABLE gap ("
+	" id INTEGER PRIMARY KEY,"
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" source INTEGER NOT NULL,"
+	" from_sequence INTEGER NOT NULL,"	/* both included */
+	" to_sequence INTEGER NOT NULL,"
+	" from_ns INTEGER NOT NULL,"
+	" to_ns INTEGER NOT NULL,"
+	" count INTEGER,"		/* of samples and marks */
+	" cause INTEGER NOT NULL,"	/* enum gap_cause */
+	" UNIQUE (boot, source, from_sequence)"
+	") STRICT;"
+	/* What the guest claimed and is not believed; values are of the first in the range. */
+	"CREATE TABLE quarantine ("
+	" id INTEGER PRIMARY KEY,"
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" from_sequence INTEGER NOT NULL,"
+	" to_sequence INTEGER NOT NULL,"
+	" from_ns INTEGER NOT NULL,"
+	" to_ns INTEGER NOT NULL,"
+	" count INTEGER NOT NULL,"
+	" cause INTEGER NOT NULL,"	/* enum quarantine_cause */
+	" generation INTEGER,"
+	" exits INTEGER,"
+	" handling_cycles INTEGER,"
+	" away_cycles INTEGER,"
+	" idle_cycles INTEGER,"
+	" UNIQUE (boot, from_sequence)"
+	") STRICT;";
+
+struct column {
+	const char *table;
+	const char *name;
+	const char *type;
+};
+
+/* Columns that came after version 1's tables; the workload's come as they are added. */
+static const struct column columns[] = {
+	{ "boot", "created_ns", "INTEGER" },	/* its KVM VM's begin, if it was seen */
+	{ "boot", "generation", "INTEGER" },	/* its KVM VM's */
+	{ "sample", "away_cycles", "INTEGER" },	/* without idle */
+	{ "sample", "idle_cycles", "INTEGER" },
+	{ "sample", "agent_exits", "INTEGER" },	/* since the agent started */
+	{ "sample", "taken", "INTEGER" },	/* by the agent since then, with this one */
+	{ "sample", "interval_us", "INTEGER" },
+	{ "sample", "pace", "INTEGER" },	/* enum sample_pace */
+	{ "sample", "clock_error_ns", "INTEGER" },	/* of t_ns */
+	{ "sample", "detail", "BLOB" },		/* lists, in detail.h's form */
+#define X(identifier, type, unit) { "sample", #identifier, "INTEGER" },
+	WORKLOAD_MAP(X)
+#undef X
+};
+
+static int add_column(sqlite3 *db, const struct column *column)
+{
+	char sql[160];
+	int64_t there;
+	int r;
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'",
+		 column->table, column->name);
+	r = db_number(db, sql, &there);
+	if (r < 0 || there)
+		return r;
+	snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN %s %s", column->table, column->name,
+		 column->type);
+	return db_exec(db, sql, "cannot add a column");
+}
+
+static int write_schema(sqlite3 *db, int64_t from)
+{
+	char version[128];
+	int r = 0;
+
+	if (from == 0)
+		r = db_exec(db, vm_and_boot, "cannot make the tables");
+	if (r == 0 && from == 0)
+		r = db_exec(db, samples, "cannot make the tables");
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]) && r == 0; i++)
+		r = add_column(db, &columns[i]);
+	if (r == 0 && from < 2)
+		r = db_exec(db, beside_samples, "cannot make the tables");
+	if (r < 0 || from == SCHEMA_VERSION)
+		return r;
+	snprintf(version, sizeof(version), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		 SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
+	return db_exec(db, version, "cannot set the version");
+}
+
+/* All of it or nothing: a version is never between two. */
+static int migrate(sqlite3 *db, int64_t from)
+{
+	int r = db_exec(db, "PRAGMA journal_mode = WAL", "cannot set the journal's mode");
+
+	if (r == 0)
+		r = db_exec(db, "BEGIN IMMEDIATE", "cannot begin");
+	if (r < 0)
+		return r;
+	r = write_schema(db, from);
+	if (r == 0)
+		r = db_exec(db, "COMMIT", "cannot commit the tables");
+	if (r < 0 && !sqlite3_get_autocommit(db))
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+int schema_prepare(sqlite3 *db, const char *path)
+{
+	int64_t application_id = 0, version = 0, tables = 0;
+	int r;
+
+	r = db_number(db, "PRAGMA application_id", &application_id);
+	if (r == 0)
+		r = db_number(db, "PRAGMA user_version", &version);
+	if (r == 0)
+		r = db_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r < 0)
+		return r;
+	if (application_id == 0 && version == 0 && tables == 0)
+		return migrate(db, 0);
+	if (application_id != SCHEMA_APPLICATION_ID) {
+		log_error("%s is a database of another program; name another file", path);
+		return -EBADMSG;
+	}
+	if (version < 1 || version > SCHEMA_VERSION) {
+		log_error("%s has version %lld, this vmexitd knows up to %d; install the newer "
+			  "vmexitd, or name another file",
+			  path, (long long)version, SCHEMA_VERSION);
+		return -EBADMSG;
+	}
+	/* A value of the workload may have come since, which is no new version. */
+	if (version < SCHEMA_VERSION)
+		log_notice("%s has version %lld; changing it to version %d", path,
+			   (long long)version, SCHEMA_VERSION);
+	return migrate(db, version);
+}

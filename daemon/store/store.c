@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/store.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/store/db.h"
+#include "daemon/store/schema.h"
+#include "daemon/store/storeload.h"
+#include "daemon/store/storewrite.h"
+#include "guest-agent/shared/log.h"
+
+/* Records are kept in chunks, so that a queue that never fills stays small. */
+#define CHUNK 256
+
+enum pending_kind { PENDING_SAMPLE, PENDING_MARK, PENDING_GAP, PENDING_QUARANTINE, PENDING_RETRACT };
+
+struct pending {
+	enum pending_kind kind;
+	enum sample_source source;
+	struct boot *boot;
+	uint64_t sequence;		/* the highest in it */
+	struct range range;		/* GAP, QUARANTINE; RETRACT: from, cause */
+	uint64_t ranges;		/* RETRACT: so many were made */
+	union {
+		struct sample sample;	/* SAMPLE, with lists of its own; QUARANTINE, without */
+		struct mark mark;
+	};
+};
+
+struct chunk {
+	struct chunk *next;
+	size_t count;
+	struct pending pending[CHUNK];
+};
+
+struct store {
+	sqlite3 *db;
+	int lock;
+	struct storewrite *writer;
+	struct vm *vms;
+	struct storeload_ids last;	/* ids given so far */
+	struct boot *dirty_boots;
+	struct chunk *first, *last_chunk;
+	size_t pending_bytes;
+	struct store_stats stats;
+};
+
+static void set_text(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from);
+}
+
+int store_open(const char *path, struct store **ret_store)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	int r;
+
+	if (!store)
+		return -ENOMEM;
+	store->lock = -1;
+	r = db_open_writer(path, &store->db, &store->lock);
+	if (r == 0)
+		r = schema_prepare(store->db, path);
+	if (r == 0)
+		r = storewrite_new(store->db, &store->writer);
+	if (r == 0)
+		r = storeload_ids(store->db, &store->last);
+	if (r == 0)
+		r = storeload_vms(store->db, &store->vms);
+	if (r < 0) {
+		store_free(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+static void drop_boot(struct boot *boot)
+{
+	if (!boot || --boot->users > 0)
+		return;
+	for (int source = 0; source < SOURCES; source++)
+		counters_done(&boot->last[source]);
+	free(boot);
+}
+
+static void mark_dirty(struct store *store, struct boot *boot)
+{
+	boot->users++;
+	boot->dirty = true;
+	boot->next_dirty = store->dirty_boots;
+	store->dirty_boots = boot;
+}
+
+static void drop_pending(struct store *store)
+{
+	while (store->first) {
+		struct chunk *chunk = store->first;
+
+		for (size_t i = 0; i < chunk->count; i++) {
+			struct pending *p = &chunk->pending[i];
+
+			if (p->boot->open.pending == &p->range)
+				p->boot->open.pending = NULL;
+			if (p->kind == PENDING_SAMPLE)
+				free((void *)p->sample.detail);
+			drop_boot(p->boot);
+		}
+		store->first = chunk->next;
+		free(chunk);
+	}
+	store->last_chunk = NULL;
+	store->pending_bytes = 0;
+	store->stats.pending = 0;
+}
+
+void store_free(struct store *store)
+{
+	if (!store)
+		return;
+	if (store->writer)
+		(void)store_flush(store, 0);
+	drop_pending(store);
+	while (store->dirty_boots) {
+		struct boot *boot = store->dirty_boots;
+
+		store->dirty_boots = boot->next_dirty;
+		drop_boot(boot);
+	}
+	while (store->vms) {
+		struct vm *vm = store->vms;
+
+		store->vms = vm->next;
+		drop_boot(vm->boot);
+		drop_boot(vm->before);
+		free(vm);
+	}
+	storewrite_free(store->writer);
+	if (store->db)
+		(void)sqlite3_close(store->db);
+	if (store->lock >= 0)
+		close(store->lock);
+	free(store);
+}
+
+struct vm *store_vms(struct store *store)
+{
+	return store->vms;
+}
+
+struct vm *store_vm(struct store *store, const char *key, const char *name)
+{
+	struct vm *vm;
+
+	for (vm = store->vms; vm; vm = vm->next) {
+		if (strcmp(vm->key, key) == 0)
+			return vm;
+	}
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return NULL;
+	vm->id = ++store->last.vm;
+	set_text(vm->key, sizeof(vm->key), key);
+	set_text(vm->name, sizeof(vm->name), name);
+	vm->dirty = true;
+	vm->next = store->vms;
+	store->vms = vm;
+	return vm;
+}
+
+struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause cause,
+			const char *life, int64_t opened_ns)
+{
+	struct boot *boot = calloc(1, sizeof(*boot));
+
+	if (!boot)
+		return NULL;
+	boot->id = ++store->last.boot;
+	boot->vm_id = vm->id;
+	boot->number = vm->boot ? vm->boot->number + 1 : 1;
+	set_text(boot->life, sizeof(boot->life), life);
+	boot->cause = cause;
+	boot->opened_ns = opened_ns;
+	boot->users = 1;
+	mark_dirty(store, boot);
+	drop_boot(vm->before);
+	vm->before = vm->boot;
+	vm->boot = boot;
+	return boot;
+}
+
+void store_boot_changed(struct store *store, struct boot *boot)
+{
+	if (!boot->dirty)
+		mark_dirty(store, boot);
+}
+
+bool store_is_full(const struct store *store)
+{
+	return store->stats.pending >= STORE_PENDING_MAX ||
+	       store->pending_bytes >= STORE_PENDING_BYTES_MAX;
+}
+
+/* Room for one more record of @boot, zeroed; NULL for want of memory. */
+static struct pending *push(struct store *store, struct boot *boot, enum pending_kind kind)
+{
+	struct chunk *chunk = store->last_chunk;
+	struct pending *p;
+
+	if (!chunk || chunk->count == CHUNK) {
+		chunk = malloc(sizeof(*chunk));
+		if (!chunk)
+			return NULL;
+		chunk->next = NULL;
+		chunk->count = 0;
+		if (store->last_chunk)
+			store->last_chunk->next = chunk;
+		else
+			store->first = chunk;
+		store->last_chunk = chunk;
+	}
+	p = &chunk->pending[chunk->count++];
+	memset(p, 0, sizeof(*p));
+	p->kind = kind;
+	p->boot = boot;
+	boot->users++;
+	store->stats.pending++;
+	return p;
+}
+
+/* As push(), within the limits and counting what is refused. */
+static struct pending *push_limited(struct store *store, struct boot *boot, enum pending_kind kind)
+{
+	struct pending *p = store_is_full(store) ? NULL : push(store, boot, kind);
+
+	if (!p)
+		store->stats.refused++;
+	return p;
+}
+
+int store_add(struct store *store, struct boot *boot, enum sample_source source,
+	      const struct sample *sample)
+{
+	uint8_t *detail = sample->detail_len ? malloc(sample->detail_len) : NULL;
+	struct pending *p = NULL;
+
+	if (!sample->detail_len || detail)
+		p = push_limited(store, boot, PENDING_SAMPLE);
+	if (!p) {
+		free(detail);
+		return -ENOBUFS;
+	}
+	p->source = source;
+	p->sequence = sample->sequence;
+	p->sample = *sample;
+	p->sample.detail = detail;
+	if (detail)
+		memcpy(detail, sample->detail, sample->detail_len);
+	store->pending_bytes += sample->detail_len;
+	boot->last_sequence[source] = sample->sequence;
+	boot->last_t_ns[source] = sample->t_wall_ns;
+	if (sample->has & SAMPLE_HAS_EXITS)
+		counters_set(&boot->last[source], sample);
+	return 0;
+}
+
+int store_add_mark(struct store *store, struct boot *boot, const struct mark *mark)
+{
+	struct pending *p = push_limited(store, boot, PENDING_MARK);
+
+	if (!p)
+		return -ENOBUFS;
+	p->sequence = mark->sequence;
+	p->mark = *mark;
+	boot->last_sequence[SOURCE_GUEST] = mark->sequence;
+	boot->marks++;
+	return 0;
+}
+
+/* Whether the boot's last sequence ended a range that @range goes on with. */
+static bool goes_on(const struct boot *boot, enum range_kind kind, const struct range *range)
+{
+	const struct open_range *open = &boot->open;
+
+	return open->range.to != 0 && open->range.to == boot->last_sequence[SOURCE_GUEST] &&
+	       open->kind == kind && open->range.cause == range->cause;
+}
+
+/* Join @range to the open one, if it goes on with it; true if it is a new one. */
+static bool extend(struct boot *boot, enum range_kind kind, const struct range *range)
+{
+	struct open_range *open = &boot->open;
+
+	if (!goes_on(boot, kind, range)) {
+		*open = (struct open_range){ .kind = kind, .range = *range };
+		return true;
+	}
+	open->range.to = range->to;
+	open->range.to_ns = range->to_ns;
+	open->range.count = open->range.count && range->count ? open->range.count + range->count
+							      : 0;
+	return false;
+}
+
+static int add_range(struct store *store, struct boot *boot, enum range_kind kind,
+		     const struct range *range, const struct sample *claim)
+{
+	struct open_range *open = &boot->open;
+	struct pending *p;
+
+	if (goes_on(boot, kind, range) && open->pending) {
+		(void)extend(boot, kind, range);
+		*open->pending = open->range;
+		boot->last_sequence[SOURCE_GUEST] = range->to;
+		return 0;
+	}
+	p = push_limited(store, boot, kind == RANGE_GAP ? PENDING_GAP : PENDING_QUARANTINE);
+	if (!p)
+		return -ENOBUFS;
+	if (extend(boot, kind, range) && kind == RANGE_QUARANTINE)
+		boot->quarantines++;
+	p->range = open->range;
+	if (claim)
+		p->sample = *claim;
+	p->sample.detail = NULL;
+	open->pending = &p->range;
+	boot->last_sequence[SOURCE_GUEST] = range->to;
+	return 0;
+}
+
+int store_add_gap(struct store *store, struct boot *boot, enum sample_source source,
+		  const struct range *gap)
+{
+	struct pending *p;
+
+	if (source == SOURCE_GUEST)
+		return add_range(store, boot, RANGE_GAP, gap, NULL);
+	p = push_limited(store, boot, PENDING_GAP);
+	if (!p)
+		return -ENOBUFS;
+	p->source = source;
+	p->range = *gap;
+	boot->last_sequence[source] = gap->to;
+	return 0;
+}
+
+int store_add_quarantine(struct store *store, struct boot *boot, const struct range *range,
+			 const struct sample *claim)
+{
+	return add_range(store, boot, RANGE_QUARANTINE, range, claim);
+}
+
+int store_retract(struct store *store, struct boot *boot, uint64_t after,
+		  enum quarantine_cause cause)
+{
+	struct pending *p = push(store, boot, PENDING_RETRACT);
+
+	if (!p)
+		return -ENOMEM;
+	p->range.from = after;
+	p->range.cause = cause;
+	counters_done(&boot->last[SOURCE_GUEST]);
+	return 0;
+}
+
+static int write_pending(struct store *store, struct pending *p)
+{
+	switch (p->kind) {
+	case PENDING_SAMPLE:
+		return storewrite_sample(store->writer, ++store->last.sample, p->boot, p->source,
+					 &p->sample);
+	case PENDING_MARK:
+		return storewrite_mark(store->writer, p->boot, &p->mark);
+	case PENDING_GAP:
+		return storewrite_gap(store->writer, p->boot, p->source, &p->range);
+	case PENDING_QUARANTINE:
+		return storewrite_quarantine(store->writer, p->boot, &p->range, &p->sample);
+	case PENDING_RETRACT:
+		p->ranges = 0;
+		return storewrite_retract(store->writer, p->boot, p->range.from, p->range.cause,
+					  &p->ranges);
+	}
+	return -EINVAL;
+}
+
+static int write_all(struct store *store)
+{
+	int r = 0;
+
+	for (struct vm *vm = store->vms; vm && r == 0; vm = vm->next) {
+		if (vm->dirty)
+			r = storewrite_vm(store->writer, vm);
+	}
+	for (struct boot *boot = store->dirty_boots; boot && r == 0; boot = boot->next_dirty)
+		r = storewrite_boot(store->writer, boot);
+	for (struct chunk *chunk = store->first; chunk && r == 0; chunk = chunk->next) {
+		for (size_t i = 0; i < chunk->count && r == 0; i++)
+			r = write_pending(store, &chunk->pending[i]);
+	}
+	return r;
+}
+
+static int commit(struct store *store)
+{
+	int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	int r;
+
+	if (rc != SQLITE_OK)
+		return db_error(store->db, "cannot begin", rc);
+	r = write_all(store);
+	if (r == 0) {
+		rc = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
+		if ((rc & 0xff) == SQLITE_FULL)
+			r = -ENOSPC;
+		else if (rc != SQLITE_OK)
+			r = db_error(store->db, "cannot commit", rc);
+	}
+	/* SQLite may have rolled back by itself; then there is nothing to do. */
+	if (r < 0 && !sqlite3_get_autocommit(store->db))
+		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+static void settle(struct store *store)
+{
+	for (struct vm *vm = store->vms; vm; vm = vm->next)
+		vm->dirty = false;
+	while (store->dirty_boots) {
+		struct boot *boot = store->dirty_boots;
+
+		store->dirty_boots = boot->next_dirty;
+		boot->next_dirty = NULL;
+		boot->dirty = false;
+		drop_boot(boot);
+	}
+	for (struct chunk *chunk = store->first; chunk; chunk = chunk->next) {
+		for (size_t i = 0; i < chunk->count; i++) {
+			struct pending *p = &chunk->pending[i];
+			uint64_t sequence = p->range.to ? p->range.to : p->sequence;
+
+			if (sequence > p->boot->committed[p->source])
+				p->boot->committed[p->source] = sequence;
+			p->boot->quarantines += p->ranges;
+		}
+	}
+	drop_pending(store);
+}
+
+static int waiting(const struct store *store)
+{
+	int what = (store->first ? STORE_SAMPLES : 0) | (store->dirty_boots ? STORE_RECORDS : 0);
+
+	for (const struct vm *vm = store->vms; vm; vm = vm->next) {
+		if (vm->dirty)
+			what |= STORE_RECORDS;
+	}
+	return what;
+}
+
+int store_flush(struct store *store, int64_t now_ns)
+{
+	int what = waiting(store);
+	int r;
+
+	if (what == 0)
+		return 0;
+	r = commit(store);
+	if (r < 0) {
+		if (store->stats.error == 0) {
+			store->stats.error_since_ns = now_ns;
+			log_error("database: samples cannot be committed (%s); what is stored is "
+				  "safe, new samples wait, will retry",
+				  r == -ENOSPC ? "the disk is full" : strerror(-r));
+		}
+		store->stats.error = r;
+		return r;
+	}
+	if (store->stats.error != 0)
+		log_notice("database: samples are committed again");
+	store->stats.error = 0;
+	store->stats.error_since_ns = 0;
+	settle(store);
+	return what;
+}
+
+void store_get_stats(const struct store *store, struct store_stats *ret_stats)
+{
+	*ret_stats = store->stats;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/storeload.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/store/db.h"
+
+static const char sql_vms[] = "SELECT id, key, name, leaf FROM vm ORDER BY name DESC";
+
+static const char sql_boots[] =
+	"SELECT id, number, life, cause, opened_ns, closed_ns, created_ns, generation,"
+	" guest_boot_id, kernel, agent, vcpus, tsc_khz, reason_namespace"
+	" FROM boot WHERE vm = ?1 ORDER BY number DESC LIMIT 2";
+
+static const char sql_last_sample[] =
+	"SELECT sequence, t_ns, taken FROM sample WHERE boot = ?1 AND source = ?2"
+	" ORDER BY sequence DESC LIMIT 1";
+
+static const char sql_last_counters[] =
+	"SELECT exits, handling_cycles, away_cycles, idle_cycles, detail FROM sample"
+	" WHERE boot = ?1 AND source = ?2 AND exits IS NOT NULL ORDER BY sequence DESC LIMIT 1";
+
+/* What has a sequence beside samples: how many, and the highest. */
+static const char sql_marks[] =
+	"SELECT count(*), max(sequence) FROM mark WHERE boot = ?1 AND ?2 = 0";
+static const char sql_gaps[] =
+	"SELECT count(*), max(to_sequence) FROM gap WHERE boot = ?1 AND source = ?2";
+static const char sql_quarantines[] =
+	"SELECT count(*), max(to_sequence) FROM quarantine WHERE boot = ?1 AND ?2 = 0";
+
+static const char sql_open_range[] =
+	"SELECT 0, from_sequence, to_sequence, from_ns, to_ns, count, cause"
+	" FROM gap WHERE boot = ?1 AND source = 0 AND to_sequence = ?2 UNION ALL "
+	"SELECT 1, from_sequence, to_sequence, from_ns, to_ns, count, cause"
+	" FROM quarantine WHERE boot = ?1 AND to_sequence = ?2";
+
+/* A statement with one or two integers, about to be stepped. Returns 0 or -errno. */
+static int ask(sqlite3 *db, const char *sql, int64_t a, int64_t b, sqlite3_stmt **ret_stmt)
+{
+	int rc = sqlite3_prepare_v2(db, sql, -1, ret_stmt, NULL);
+
+	if (rc != SQLITE_OK)
+		return db_error(db, "cannot prepare a statement", rc);
+	rc = sqlite3_bind_int64(*ret_stmt, 1, a);
+	if (rc == SQLITE_OK && sqlite3_bind_parameter_count(*ret_stmt) > 1)
+		rc = sqlite3_bind_int64(*ret_stmt, 2, b);
+	if (rc == SQLITE_OK)
+		return 0;
+	sqlite3_finalize(*ret_stmt);
+	return db_error(db, "cannot bind", rc);
+}
+
+/* 1 with a row, 0 without; the caller finalizes in either case. */
+static int step(sqlite3 *db, sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	return rc == SQLITE_DONE ? 0 : db_error(db, "cannot read what is stored", rc);
+}
+
+static void get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	snprintf(to, size, "%s", text ? (const char *)text : "");
+}
+
+static int load_last_sample(sqlite3 *db, struct boot *boot, enum sample_source source)
+{
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_last_sample, boot->id, source, &stmt);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0) {
+		boot->last_sequence[source] = sqlite3_column_int64(stmt, 0);
+		boot->last_t_ns[source] = sqlite3_column_int64(stmt, 1);
+		if (source == SOURCE_GUEST) {
+			boot->has_taken = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
+			boot->taken = sqlite3_column_int64(stmt, 2);
+		}
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
+static int load_counters(sqlite3 *db, struct boot *boot, enum sample_source source)
+{
+	struct sample sample = { 0 };
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_last_counters, boot->id, source, &stmt);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0) {
+		sample.has = SAMPLE_HAS_EXITS;
+		sample.exits = sqlite3_column_int64(stmt, 0);
+		if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
+			sample.has |= SAMPLE_HAS_HANDLING;
+		sample.handling_cycles = sqlite3_column_int64(stmt, 1);
+		if (sqlite3_column_type(stmt, 2) != SQLITE_NULL)
+			sample.has |= SAMPLE_HAS_AWAY;
+		sample.away_cycles = sqlite3_column_int64(stmt, 2);
+		sample.idle_cycles = sqlite3_column_int64(stmt, 3);
+		sample.detail = sqlite3_column_blob(stmt, 4);
+		sample.detail_len = sqlite3_column_bytes(stmt, 4);
+		counters_set(&boot->last[source], &sample);
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
+/* Take in the highest sequence of another table. */
+static int load_beside(sqlite3 *db, const char *sql, struct boot *boot, enum sample_source source,
+		       uint64_t *ret_count)
+{
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql, boot->id, source, &stmt);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0) {
+		uint64_t sequence = sqlite3_column_int64(stmt, 1);
+
+		*ret_count = sqlite3_column_int64(stmt, 0);
+		if (sequence > boot->last_sequence[source]) {
+			boot->last_sequence[source] = sequence;
+			/* Samples that are accounted for, and did not say how many were taken. */
+			if (source == SOURCE_GUEST && sql != sql_marks)
+				boot->has_taken = false;
+		}
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
+static int load_open_range(sqlite3 *db, struct boot *boot)
+{
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_open_range, boot->id, boot->last_sequence[SOURCE_GUEST], &stmt);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0) {
+		boot->open.kind = sqlite3_column_int(stmt, 0);
+		boot->open.range = (struct range){
+			.from = sqlite3_column_int64(stmt, 1),
+			.to = sqlite3_column_int64(stmt, 2),
+			.from_ns = sqlite3_column_int64(stmt, 3),
+			.to_ns = sqlite3_column_int64(stmt, 4),
+			.count = sqlite3_column_int64(stmt, 5),
+			.cause = sqlite3_column_int(stmt, 6),
+		};
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
+/* Where @boot goes on. */
+static int load_ends(sqlite3 *db, struct boot *boot)
+{
+	uint64_t gaps;
+	int r = 0;
+
+	for (int source = 0; source < SOURCES && r == 0; source++) {
+		r = load_last_sample(db, boot, source);
+		if (r == 0)
+			r = load_counters(db, boot, source);
+		if (r == 0)
+			r = load_beside(db, sql_gaps, boot, source, &gaps);
+	}
+	if (r == 0)
+		r = load_beside(db, sql_quarantines, boot, SOURCE_GUEST, &boot->quarantines);
+	/* Behind the others: a mark parts no samples. */
+	if (r == 0)
+		r = load_beside(db, sql_marks, boot, SOURCE_GUEST, &boot->marks);
+	if (r == 0)
+		r = load_open_range(db, boot);
+	for (int source = 0; source < SOURCES; source++)
+		boot->committed[source] = boot->last_sequence[source];
+	return r;
+}
+
+static struct boot *read_boot(sqlite3_stmt *stmt, int64_t vm_id)
+{
+	struct boot *boot = calloc(1, sizeof(*boot));
+
+	if (!boot)
+		return NULL;
+	boot->id = sqlite3_column_int64(stmt, 0);
+	boot->vm_id = vm_id;
+	boot->number = sqlite3_column_int64(stmt, 1);
+	get_text(stmt, 2, boot->life, sizeof(boot->life));
+	boot->cause = sqlite3_column_int(stmt, 3);
+	boot->opened_ns = sqlite3_column_int64(stmt, 4);
+	boot->closed_ns = sqlite3_column_int64(stmt, 5);
+	boot->created_ns = sqlite3_column_int64(stmt, 6);
+	boot->has_generation = sqlite3_column_type(stmt, 7) != SQLITE_NULL;
+	boot->generation = sqlite3_column_int64(stmt, 7);
+	if (sqlite3_column_bytes(stmt, 8) == PROTO_BOOT_ID_SIZE) {
+		memcpy(boot->guest_boot_id, sqlite3_column_blob(stmt, 8), PROTO_BOOT_ID_SIZE);
+		boot->has_guest_boot_id = true;
+	}
+	get_text(stmt, 9, boot->kernel, sizeof(boot->kernel));
+	get_text(stmt, 10, boot->agent, sizeof(boot->agent));
+	boot->vcpus = sqlite3_column_int64(stmt, 11);
+	boot->tsc_khz = sqlite3_column_int64(stmt, 12);
+	boot->reason_namespace = sqlite3_column_int64(stmt, 13);
+	boot->users = 1;
+	return boot;
+}
+
+/* The latest boot, then the one before. */
+static int load_boots(sqlite3 *db, struct vm *vm)
+{
+	struct boot **slots[] = { &vm->boot, &vm->before };
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_boots, vm->id, 0, &stmt);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < 2 && (r = step(db, stmt)) > 0; i++) {
+		*slots[i] = read_boot(stmt, vm->id);
+		r = *slots[i] ? load_ends(db, *slots[i]) : -ENOMEM;
+		if (r < 0)
+			break;
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
+static int read_vm(sqlite3 *db, sqlite3_stmt *stmt, struct vm **vms)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return -ENOMEM;
+	vm->id = sqlite3_column_int64(stmt, 0);
+	get_text(stmt, 1, vm->key, sizeof(vm->key));
+	get_text(stmt, 2, vm->name, sizeof(vm->name));
+	/* What a VM does now is for its sources to say; nobody has yet. */
+	vm->state = VM_UNKNOWN;
+	vm->agent = AGENT_NO_CHANNEL;
+	vm->leaf = sqlite3_column_int(stmt, 3);
+	vm->dirty = true;
+	vm->next = *vms;
+	*vms = vm;
+	return load_boots(db, vm);
+}
+
+int storeload_vms(sqlite3 *db, struct vm **vms)
+{
+	sqlite3_stmt *stmt;
+	int rc = sqlite3_prepare_v2(db, sql_vms, -1, &stmt, NULL);
+	int r = 0;
+
+	if (rc != SQLITE_OK)
+		return db_error(db, "cannot read the VMs", rc);
+	while (r == 0 && (r = step(db, stmt)) > 0)
+		r = read_vm(db, stmt, vms);
+	sqlite3_finalize(stmt);
+	return r;
+}
+
+int storeload_ids(sqlite3 *db, struct storeload_ids *ret_ids)
+{
+	struct storeload_ids ids;
+	int r = db_number(db, "SELECT coalesce(max(id), 0) FROM vm", &ids.vm);
+
+	if (r == 0)
+		r = db_number(db, "SELECT coalesce(max(id), 0) FROM boot", &ids.boot);
+	if (r == 0)
+		r = db_number(db, "SELECT coalesce(max(id), 0) FROM sample", &ids.sample);
+	if (r == 0)
+		*ret_ids = ids;
+	return r;
+}
