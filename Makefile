@@ -63,6 +63,11 @@ bench-kernel: ## instructions per VM exit: stock, the series, tracing (ARGS="--o
 	scripts/deps kernel lab bench
 	tests/bench/kernel $(ARGS)
 
+bench-agent: ## the agent's CPU, memory, exits beside node_exporter's and others' (ARGS="--seconds 5")
+	scripts/deps build kernel lab guest test bench
+	$(MAKE) all
+	tests/bench/agent $(ARGS)
+
 dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
 	kernel/make-dkms-source
 
@@ -91,5 +96,5 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel dkms-source \
-	kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent \
+	dkms-source kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel

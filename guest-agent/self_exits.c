@@ -16,6 +16,8 @@
 /* More than this was not the agent: while it waited, and while it worked. */
 #define PLAUSIBLE 32
 #define PLAUSIBLE_WORK 8
+/* And this for each exit more: while it works, the guest's and the host's clocks tick. */
+#define TICK_NS 1000000ULL
 
 static void forget(struct self_exits_learned *l, uint8_t guess)
 {
@@ -136,14 +138,22 @@ void self_exits_begin(struct self_exits *self, enum self_exits_why why, uint64_t
 		return;
 	if (why == SELF_EXITS_TICK)
 		self->measured_ns = now_ns;
+	self->begun_ns = now_ns;
 	self->exits = counters_vcpu_exits(self->cpu, self->vcpu);
 	self->asked = self->cpu->asked;
 }
 
-static void book_work(struct self_exits *self, bool wrote)
+static uint64_t plausible_work(uint64_t ns)
+{
+	uint64_t most = PLAUSIBLE_WORK + ns / TICK_NS;
+
+	return most < UINT8_MAX ? most : UINT8_MAX;
+}
+
+static void book_work(struct self_exits *self, bool wrote, uint64_t now_ns)
 {
 	struct self_exits_learned *usually = wrote ? &self->work_wrote : &self->work_quiet;
-	uint64_t exits;
+	uint64_t exits, most;
 	uint32_t vcpu;
 
 	if (!self->measuring || !can_measure(self) || !own_vcpu(self, &vcpu) ||
@@ -153,9 +163,10 @@ static void book_work(struct self_exits *self, bool wrote)
 	}
 	exits = counters_vcpu_exits(self->cpu, vcpu) - self->exits;
 	exits -= self->cpu->asked - self->asked;
-	if (exits <= PLAUSIBLE_WORK)
+	most = plausible_work(now_ns - self->begun_ns);
+	if (exits <= most)
 		learn(usually, exits);
-	self->other += exits <= PLAUSIBLE_WORK ? exits : usual(usually);
+	self->other += exits <= most ? exits : usual(usually);
 }
 
 static void begin_round(struct self_exits *self, uint64_t now_ns)
@@ -169,7 +180,7 @@ static void begin_round(struct self_exits *self, uint64_t now_ns)
 
 void self_exits_end(struct self_exits *self, bool wrote, uint64_t now_ns)
 {
-	book_work(self, wrote);
+	book_work(self, wrote, now_ns);
 	self->wrote = wrote;
 	if (self->why == SELF_EXITS_TICK && now_ns >= self->next_round_ns && can_measure(self))
 		begin_round(self, now_ns);

@@ -44,7 +44,7 @@ struct self_exits {
 	enum self_exits_why why;
 	bool measuring;
 	uint32_t vcpu;			/* that does it */
-	uint64_t asked, exits;		/* when it began */
+	uint64_t asked, exits, begun_ns;	/* when it began */
 	uint64_t measured_ns;
 	bool wrote;			/* in the last work */
 

@@ -13,7 +13,7 @@
 
 /* What the guest's exits are made of. */
 static struct {
-	unsigned int wake, written, answer, work;
+	unsigned int wake, written, answer, work, work_ms;
 	unsigned int others_per_s;	/* nothing to do with the agent */
 	bool silent_host;
 } guest;
@@ -71,7 +71,7 @@ static void work(enum self_exits_why why)
 		for (int i = 0; i < 37; i++)
 			leaf_ask(&cpu, VMEXIT_CPUID_REASON, i, regs);
 		own += guest.work;
-		now_ns += MS;
+		now_ns += guest.work_ms * MS;
 	}
 	wrote = why == SELF_EXITS_TICK;
 	self_exits_end(&self, wrote, now_ns);
@@ -104,7 +104,7 @@ static void run_for(unsigned int seconds)
 static void make(unsigned int wake, unsigned int written, unsigned int answers,
 		 unsigned int others_per_s)
 {
-	guest = (typeof(guest)){ wake, written, answers, 1, others_per_s, false };
+	guest = (typeof(guest)){ wake, written, answers, 1, 1, others_per_s, false };
 	own = others = questions = capabilities = 0;
 	now_ns = 1000 * S;
 	wrote = false;
@@ -177,6 +177,25 @@ static void test_changes(void)
 	ok(percent > 98 && percent < 104, "no host that answers (%.1f %%)", percent);
 }
 
+static void test_slow(void)
+{
+	double percent;
+
+	make(7, 4, 5, 18);
+	guest.work = 30;
+	guest.work_ms = 40;
+	run_for(600);
+	mark();
+	run_for(600);
+	percent = explained();
+	ok(percent > 99 && percent < 101, "clocks that tick while it works are its own (%.1f %%)",
+	   percent);
+	guest.work = 200;
+	mark();
+	run_for(600);
+	ok(explained() < 80, "more than those are not believed to be");
+}
+
 static void test_busy(void)
 {
 	double percent;
@@ -222,6 +241,7 @@ int main(void)
 	srand(1);
 	test_idle();
 	test_changes();
+	test_slow();
 	test_busy();
 	test_refused();
 	return done_testing();
