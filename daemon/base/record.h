@@ -82,6 +82,7 @@ enum range_kind { RANGE_GAP, RANGE_QUARANTINE };
 struct open_range {
 	enum range_kind kind;
 	struct range range;
+	uint64_t told;				/* what parts of it count that say so */
 	struct range *pending;			/* where it waits for its commit, or NULL */
 };
 

@@ -163,6 +163,7 @@ static void add_restart(struct member *m, const struct proto_hello *hello, int64
 static int add_lost(struct member *m, const struct sample *sample)
 {
 	uint64_t count = lost_before(&m->lost, sample), last = boots_last_sequence(m);
+	uint64_t rest = lost_untold(&m->lost, sample);
 	struct range gap = {
 		.from = last + 1,
 		.to = sample->sequence - 1,
@@ -174,6 +175,8 @@ static int add_lost(struct member *m, const struct sample *sample)
 	};
 	int r;
 
+	if (rest)
+		return store_count_gap(m->setting->store, m->vm->boot, rest);
 	if (count == 0 || gap.from > gap.to)
 		return 0;
 	if (may_log(m))

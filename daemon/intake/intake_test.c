@@ -241,6 +241,13 @@ static void test_lost(void)
 	intake_hello(m, &hello, &committed);
 	send_taken(80, 17);
 	ok(number("SELECT count(*) " LOST) == 2, "nor when the daemon restarts behind it");
+	gap = (struct proto_gap){ .from = 75, .to = 85, .count = 9, .cause = PROTO_GAP_FULL };
+	intake_gap(m, &gap);
+	ok(number("SELECT gap.count IS NULL FROM gap WHERE from_sequence = 81"),
+	   "what a gap has above the last sample is not known");
+	send_taken(86, 21);
+	ok(number("SELECT gap.count FROM gap WHERE from_sequence = 81") == 3,
+	   "until a sample says how many were taken");
 	hello.started = 90;
 	intake_hello(m, &hello, &committed);
 	send_taken(100, 3);

@@ -21,18 +21,28 @@ void lost_gap(struct lost *lost, uint32_t cause, uint64_t count)
 	if (cause == GAP_MISSED)
 		return;
 	if (count == 0 || __builtin_add_overflow(lost->told, count, &lost->told))
-		lost->told_all = true;
+		lost->untold++;
+}
+
+/* Missing in front of @sample, beside what gaps tell of. */
+static uint64_t missing(const struct lost *lost, const struct sample *sample)
+{
+	uint64_t all;
+
+	if (!lost->known || !(sample->has & SAMPLE_HAS_AGENT) || sample->taken <= lost->taken)
+		return 0;
+	all = sample->taken - lost->taken - 1;
+	return all > lost->told ? all - lost->told : 0;
 }
 
 uint64_t lost_before(const struct lost *lost, const struct sample *sample)
 {
-	uint64_t missing;
+	return lost->untold ? 0 : missing(lost, sample);
+}
 
-	if (!lost->known || lost->told_all || !(sample->has & SAMPLE_HAS_AGENT) ||
-	    sample->taken <= lost->taken)
-		return 0;
-	missing = sample->taken - lost->taken - 1;
-	return missing > lost->told ? missing - lost->told : 0;
+uint64_t lost_untold(const struct lost *lost, const struct sample *sample)
+{
+	return lost->untold == 1 ? missing(lost, sample) : 0;
 }
 
 void lost_sample(struct lost *lost, const struct sample *sample)

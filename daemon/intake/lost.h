@@ -14,7 +14,7 @@ struct lost {
 	bool known;
 	uint64_t taken;			/* up to the latest sample that came */
 	uint64_t told;			/* of those behind it, that gaps tell of */
-	bool told_all;			/* a gap does not say how many */
+	unsigned int untold;		/* gaps that do not say how many */
 };
 
 /*
@@ -28,6 +28,12 @@ void lost_gap(struct lost *lost, uint32_t cause, uint64_t count);
 
 /* How many are missing in front of @sample. */
 uint64_t lost_before(const struct lost *lost, const struct sample *sample);
+
+/*
+ * How many @sample shows to be in the one gap in front of it that did not say so; 0:
+ * there is no such gap, or it stays unknown.
+ */
+uint64_t lost_untold(const struct lost *lost, const struct sample *sample);
 
 /* @sample came, whatever became of it. */
 void lost_sample(struct lost *lost, const struct sample *sample);

@@ -16,6 +16,13 @@ static uint64_t before(const struct lost *lost, uint64_t n)
 	return lost_before(lost, &sample);
 }
 
+static uint64_t untold(const struct lost *lost, uint64_t n)
+{
+	struct sample sample = taken(n);
+
+	return lost_untold(lost, &sample);
+}
+
 static void came(struct lost *lost, uint64_t n)
 {
 	struct sample sample = taken(n);
@@ -57,6 +64,11 @@ static void test_gaps(void)
 	ok(before(&lost, 21) == 1, "the next sample begins anew");
 	lost_gap(&lost, GAP_FULL, 0);
 	ok(before(&lost, 1000) == 0, "a gap that does not say how many may be all");
+	ok(untold(&lost, 30) == 10, "which the next sample tells");
+	lost_gap(&lost, GAP_FULL, 5);
+	ok(untold(&lost, 30) == 5, "beside those that do");
+	lost_gap(&lost, GAP_FULL, 0);
+	ok(untold(&lost, 30) == 0, "of two it does not");
 	came(&lost, 30);
 	lost_gap(&lost, GAP_FULL, UINT64_MAX);
 	lost_gap(&lost, GAP_FULL, 2);
