@@ -197,7 +197,8 @@ my ($run, $inner) = start_run("$dir/ready", 'sh', '-c', $script);
 kill('HUP', $run);
 ok(wait_for('the signal', sub { -e "$dir/hup" }), 'a signal for run goes to the command');
 kill('TSTP', $run);
-ok(wait_for('the stop', sub { state_of($inner) eq 'T' }), 'it can be stopped');
+# Whoever goes on has stopped first, as a shell sees it.
+ok(wait_for('the stop', sub { state_of($inner) eq 'T' && state_of($run) eq 'T' }), 'it can be stopped');
 kill('CONT', $run);
 ok(wait_for('the go', sub { state_of($inner) ne 'T' && state_of($run) ne 'T' }), 'and goes on');
 kill('TERM', $run);
