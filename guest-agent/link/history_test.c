@@ -184,7 +184,8 @@ static void on_item(const struct frame *frame)
 	else if (frame->type == PROTO_MARK && proto_decode_mark(frame, &mark) == 0)
 		receive(PROTO_MARK, mark.sequence, mark.sequence, 0);
 	else if (frame->type == PROTO_GAP && proto_decode_gap(frame, &gap) == 0)
-		receive(PROTO_GAP, gap.from, gap.to, gap.count);
+		receive(PROTO_GAP, gap.from, gap.to,
+			gap.cause == PROTO_GAP_MISSED ? 0 : gap.count);
 	else
 		wrong("a frame is not what was sent");
 }
@@ -364,7 +365,8 @@ static void add_sample(unsigned int max)
 static void add_item(unsigned int max)
 {
 	struct proto_mark mark = { .kind = PROTO_MARK_INSTANT, .label = "x" };
-	struct proto_gap gap = { .cause = PROTO_GAP_MISSED, .count = 1 + roll(3) };
+	struct proto_gap gap = { .cause = roll(2) ? PROTO_GAP_MISSED : PROTO_GAP_MOVED,
+				 .count = 1 + roll(3) };
 	uint64_t before = link_.last;
 
 	w.now_ns += roll(4) ? 1000000 : 50000000;
@@ -380,7 +382,8 @@ static void add_item(unsigned int max)
 		gap.from_t_boot_ns = 1000 * gap.from;
 		link_add_gap(&link_, &gap);
 		if (link_.last > before)
-			note(PROTO_GAP, gap.from > before ? gap.from : before + 1, gap.to, gap.count);
+			note(PROTO_GAP, gap.from > before ? gap.from : before + 1, gap.to,
+			     gap.cause == PROTO_GAP_MISSED ? 0 : gap.count);
 		break;
 	default:
 		add_sample(max);

@@ -108,6 +108,11 @@ static void add_to_gap(struct ring *ring, const struct head *item)
 		was.count = 1;
 	if (item->type == PROTO_GAP)
 		counted = decode_gap((const uint8_t *)(item + 1), item->len, &was) && was.count;
+	/* Those were never taken, so they were not dropped either. */
+	if (was.cause == PROTO_GAP_MISSED) {
+		was.count = 0;
+		counted = true;
+	}
 	if (!ring->has_gap) {
 		ring->has_gap = ring->gap_counted = true;
 		ring->gap_new = 0;

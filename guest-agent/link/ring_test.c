@@ -21,11 +21,11 @@ static void add(uint64_t sequence, size_t len, bool asked)
 					     .frame = frame, .len = len });
 }
 
-static void add_gap(uint64_t from, uint64_t to, uint32_t count)
+static void add_gap(uint64_t from, uint64_t to, uint32_t count, enum proto_gap_cause cause)
 {
 	struct proto_gap gap = { .from = from, .to = to, .from_t_boot_ns = 1000 * from,
 				 .to_t_boot_ns = 1000 * to, .count = count,
-				 .cause = PROTO_GAP_MISSED };
+				 .cause = cause };
 	uint8_t frame[PROTO_ENCODED_MAX];
 
 	ring_add(&ring, &(struct ring_item){ .type = PROTO_GAP, .sequence = to,
@@ -148,22 +148,27 @@ static void test_gap_of_gaps(void)
 {
 	start();
 	add(1, 1000, false);
-	add_gap(2, 9, 3);
-	add_gap(10, 11, 0);
+	add_gap(2, 9, 3, PROTO_GAP_MISSED);
+	add_gap(10, 11, 0, PROTO_GAP_MISSED);
 	add(12, 1000, false);
 	ring_restart(&ring, 5);
 	ok(next_is_gap(6, 9, 0) && next_is_gap(10, 11, 0) && next_are(12, 12),
 	   "gaps have their place among samples, and are trimmed to what is not committed");
 	start();
 	add(1, 1000, false);
-	add_gap(2, 9, 3);
+	add_gap(2, 9, 3, PROTO_GAP_MOVED);
 	fill(10, 73);
 	ok(next_is_gap(1, 10, 5), "the gap swallows others");
 	fill(74, 130);
-	add_gap(131, 140, 0);
+	add_gap(131, 140, 0, PROTO_GAP_MOVED);
 	fill(141, 300);
 	ring_restart(&ring, 0);
 	ok(next_is_gap(1, 236, 0), "with one whose count is not known its own is not");
+	start();
+	add(1, 1000, false);
+	add_gap(2, 9, 3, PROTO_GAP_MISSED);
+	fill(10, 73);
+	ok(next_is_gap(1, 10, 2), "of samples that were not taken none was dropped");
 }
 
 static void test_back(void)
