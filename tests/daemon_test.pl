@@ -345,7 +345,7 @@ ok(!-e "$dir/api.sock", 'its socket is gone');
 start_daemon("--gnuplot=$dir/hang");
 $peer = accept_daemon();
 my $slow = fork();
-if ($slow == 0) { my $r = $http->get("$url/api/v1/vms/played/graph.svg"); POSIX::_exit($r->{status} == 503 ? 0 : 1) }
+if ($slow == 0) { my $r = HTTP::Tiny->new(timeout => 60)->get("$url/api/v1/vms/played/graph.svg"); POSIX::_exit($r->{status} == 503 ? 0 : 1) }
 sleep 0.3;
 my $t = time;
 is($http->get("$url/api/v1/vms")->{status}, 200, 'while gnuplot hangs others are answered');

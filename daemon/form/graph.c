@@ -17,7 +17,7 @@
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
-#define DEADLINE_MS 30000
+#define DEADLINE_MS 20000
 #define PICTURE_MAX (16 << 20)
 #define CURVES_MAX 64
 
