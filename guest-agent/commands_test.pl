@@ -192,6 +192,8 @@ system('bash', '-c', "$agent run -s $socket sh -c 'sleep 0.2; exit 6' 2>&1 | :; 
 is($? >> 8, 6, 'and if nobody reads it');
 
 # ---- signals ----
+# A shell cannot trap what was ignored when it started, as nohup has it.
+$SIG{HUP} = 'DEFAULT';
 my $script = "trap 'touch $dir/hup' HUP; touch $dir/ready; while :; do sleep 0.05; done";
 my ($run, $inner) = start_run("$dir/ready", 'sh', '-c', $script);
 kill('HUP', $run);
