@@ -96,5 +96,5 @@ install: all ## programs and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent \
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent fuzz \
 	dkms-source kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel
