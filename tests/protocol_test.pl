@@ -69,8 +69,10 @@ start('agent', "$build/vmexit-agent", '--interval=50', "--port=unix:$path");
 my ($daemon, @frames);
 sub connect_agent { wait_for('the agent', 10, sub { $daemon = IO::Socket::UNIX->new(Peer => $path) }) }
 ok(connect_agent(), 'the agent of today listens');
-# The call, and when the agent has introduced itself the welcome and what followed.
+# The call, and when the agent has introduced itself the welcome and what followed. It does so
+# also on its own: were the welcome written for that, it could arrive beside the call, and be void.
 my $recorded = slurp("$data/daemon-1.bin");
+ok((grep { $_->[0] == HELLO } frames_from($daemon, 10, sub { $_[0] == HELLO })), 'and introduces itself');
 syswrite($daemon, substr($recorded, 0, 20, ''));
 @frames = frames_from($daemon, 10, sub { $_[0] == HELLO });
 syswrite($daemon, $recorded);
