@@ -113,6 +113,7 @@ static void note_moved(struct agent *agent)
 		.to_t_boot_ns = agent->sample.t_boot_ns,
 		.count = 1,
 		.cause = PROTO_GAP_MOVED,
+		.taken = agent->taken,
 	};
 
 	link_add_gap(&agent->link, &gap);
@@ -210,6 +211,7 @@ static void note_missed(struct agent *agent, uint64_t due_ns, uint64_t interval_
 		.to_t_boot_ns = last_ns,
 		.count = ticks < UINT32_MAX ? ticks : 0,
 		.cause = PROTO_GAP_MISSED,
+		.taken = agent->taken,
 	};
 
 	link_add_gap(&agent->link, &gap);

@@ -60,7 +60,7 @@ enum quarantine_cause {
 struct range {
 	uint64_t from, to;			/* sequences, both included */
 	int64_t from_ns, to_ns;			/* host time */
-	uint64_t count;				/* samples and marks; 0: not known */
+	int64_t count;				/* of samples; -1: not known */
 	int cause;				/* enum gap_cause or enum quarantine_cause */
 };
 
@@ -82,7 +82,6 @@ enum range_kind { RANGE_GAP, RANGE_QUARANTINE };
 struct open_range {
 	enum range_kind kind;
 	struct range range;
-	uint64_t told;				/* what parts of it count that say so */
 	struct range *pending;			/* where it waits for its commit, or NULL */
 };
 
@@ -111,7 +110,7 @@ struct boot {
 	int64_t last_t_ns[SOURCES];		/* of a sample */
 	struct counters last[SOURCES];		/* of the last sample that had them */
 	struct open_range open;			/* guest's; valid while it ends last_sequence */
-	bool has_taken;				/* as loaded: the last sample says that */
+	bool has_taken;				/* as loaded: the next is known */
 	uint64_t taken;				/* by its agent, and it is not in a gap */
 	uint64_t marks;				/* so many are there */
 	uint64_t quarantines;			/* ranges */

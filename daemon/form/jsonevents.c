@@ -54,7 +54,7 @@ static json_t *range_of(const struct boot *boot, const struct range *range, cons
 	return json_pack("{sIsososIsIsoss}", "boot", (json_int_t)boot->number, "from",
 			 jsonparts_seconds(range->from_ns), "to", jsonparts_seconds(range->to_ns), "from_sequence",
 			 (json_int_t)range->from, "to_sequence", (json_int_t)range->to, "count",
-			 jsonparts_count(range->count, range->count), "cause", cause);
+			 jsonparts_count(range->count >= 0, range->count), "cause", cause);
 }
 
 static int add_gap(void *ctx, enum sample_source source, const struct range *range)

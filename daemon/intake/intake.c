@@ -88,32 +88,25 @@ static int add_gap(struct member *m, struct range *gap)
 /* A gap that the guest causes: too many of them are one. */
 static int add_own_gap(struct member *m, struct range *gap)
 {
-	if (!limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic_ns()))
+	if (!limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic_ns())) {
+		/* Of one cause now, they count what was taken. */
+		if (gap->cause == GAP_MISSED)
+			gap->count = 0;
 		gap->cause = GAP_LIMIT;
+	}
 	return add_gap(m, gap);
 }
 
 /* What the guest sent, and may not have stored. */
-static int refuse(struct member *m, uint64_t sequence, int64_t t_ns, const char *what)
+static int refuse(struct member *m, uint64_t sequence, int64_t t_ns, unsigned int samples,
+		  const char *what)
 {
-	struct range gap = { sequence, sequence, t_ns, t_ns, 1, GAP_LIMIT };
+	struct range gap = { sequence, sequence, t_ns, t_ns, samples, GAP_LIMIT };
 
 	if (may_log(m))
 		log_warning("'%s': the guest sends more %s than it may, leaving them out",
 			    m->vm->name, what);
 	return add_gap(m, &gap);
-}
-
-/* How many of @gap's samples are news, if the boot's open gap is its beginning. */
-static uint64_t count_of_rest(const struct boot *boot, const struct proto_gap *gap, int cause)
-{
-	const struct open_range *open = &boot->open;
-
-	if (open->kind != RANGE_GAP || open->range.cause != cause ||
-	    open->range.from != gap->from || open->range.to != boot->last_sequence[SOURCE_GUEST] ||
-	    gap->count <= open->range.count)
-		return 0;
-	return gap->count - open->range.count;
 }
 
 int intake_gap(void *ctx, const struct proto_gap *gap)
@@ -124,7 +117,6 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 	struct range range = {
 		.from = gap->from,
 		.to = gap->to,
-		.count = gap->count,
 		.cause = gap->cause < PROTO_GAP_CAUSES ? gap->cause : GAP_UNKNOWN,
 	};
 	int r;
@@ -136,13 +128,12 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 	last = boots_last_sequence(m);
 	range.from_ns = guestclock_event_ns(&m->clock, gap->from_t_boot_ns, now_ns);
 	range.to_ns = guestclock_event_ns(&m->clock, gap->to_t_boot_ns, now_ns);
-	if (range.from <= last) {
-		range.count = count_of_rest(m->vm->boot, gap, range.cause);
+	range.count = lost_in(&m->lost, gap, last);
+	if (range.from <= last)
 		range.from = last + 1;
-	}
 	r = add_own_gap(m, &range);
 	if (r == 0)
-		lost_gap(&m->lost, gap->cause, range.count);
+		lost_gap(&m->lost, gap, range.count);
 	return r;
 }
 
@@ -150,7 +141,8 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 static void add_restart(struct member *m, const struct proto_hello *hello, int64_t now_ns)
 {
 	uint64_t last = boots_last_sequence(m);
-	struct range gap = { .from = last + 1, .to = hello->started - 1, .cause = GAP_RESTART };
+	struct range gap = { .from = last + 1, .to = hello->started - 1, .count = -1,
+			     .cause = GAP_RESTART };
 
 	if (!(hello->has & PROTO_HELLO_HAS_AGENT) || last == 0 || hello->started <= last + 1 ||
 	    hello->started > hello->t_boot_ns / US + 1)
@@ -163,20 +155,17 @@ static void add_restart(struct member *m, const struct proto_hello *hello, int64
 static int add_lost(struct member *m, const struct sample *sample)
 {
 	uint64_t count = lost_before(&m->lost, sample), last = boots_last_sequence(m);
-	uint64_t rest = lost_untold(&m->lost, sample);
 	struct range gap = {
 		.from = last + 1,
 		.to = sample->sequence - 1,
 		.from_ns = boots_last_seen_ns(m->vm->boot),
 		.to_ns = sample->t_wall_ns,
 		/* A sample has a sequence of its own, so more there were not. */
-		.count = count <= sample->sequence - 1 - last ? count : 0,
+		.count = count <= sample->sequence - 1 - last ? (int64_t)count : -1,
 		.cause = GAP_LOST,
 	};
 	int r;
 
-	if (rest)
-		return store_count_gap(m->setting->store, m->vm->boot, rest);
 	if (count == 0 || gap.from > gap.to)
 		return 0;
 	if (may_log(m))
@@ -184,7 +173,7 @@ static int add_lost(struct member *m, const struct sample *sample)
 	r = add_own_gap(m, &gap);
 	/* Once, should the store have no room for the sample. */
 	if (r == 0)
-		lost_gap(&m->lost, GAP_LOST, count);
+		lost_told(&m->lost, count);
 	return r;
 }
 
@@ -376,7 +365,7 @@ static int take(struct member *m, const struct sample *sample, bool delayed, int
 	if (cause != QUARANTINE_NONE)
 		return quarantine(m, boot, &taken, cause, taken.t_wall_ns);
 	if (!fit(m, &taken))
-		return refuse(m, sample->sequence, taken.t_wall_ns, "samples");
+		return refuse(m, sample->sequence, taken.t_wall_ns, 1, "samples");
 	return store_add(m->setting->store, boot, SOURCE_GUEST, &taken);
 }
 
@@ -421,7 +410,7 @@ int intake_mark(void *ctx, const struct proto_mark *mark)
 	if (m->vm->boot->marks >= INTAKE_MARKS_PER_BOOT ||
 	    !limit_take(&m->marks, 1, 0, monotonic) ||
 	    !limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic))
-		return refuse(m, mark->sequence, record.t_ns, "marks");
+		return refuse(m, mark->sequence, record.t_ns, 0, "marks");
 	snprintf(record.label, sizeof(record.label), "%s", mark->label);
 	return store_add_mark(m->setting->store, m->vm->boot, &record);
 }

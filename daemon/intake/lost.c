@@ -15,34 +15,46 @@ void lost_agent(struct lost *lost, uint64_t started, uint64_t last, struct boot 
 		*lost = (struct lost){ .known = true, .taken = boot->taken };
 }
 
-void lost_gap(struct lost *lost, uint32_t cause, uint64_t count)
+/* A sample has a sequence of its own, so more than those there are not. */
+static int64_t within(uint64_t count, uint64_t from, uint64_t to)
 {
-	/* Those were not taken. */
-	if (cause == GAP_MISSED)
-		return;
-	if (count == 0 || __builtin_add_overflow(lost->told, count, &lost->told))
-		lost->untold++;
+	return count <= to - from + 1 ? (int64_t)count : -1;
 }
 
-/* Missing in front of @sample, beside what gaps tell of. */
-static uint64_t missing(const struct lost *lost, const struct sample *sample)
+int64_t lost_in(const struct lost *lost, const struct proto_gap *gap, uint64_t last)
 {
-	uint64_t all;
+	uint64_t from = gap->from > last ? gap->from : last + 1;
+	bool missed = gap->cause == PROTO_GAP_MISSED;
 
-	if (!lost->known || !(sample->has & SAMPLE_HAS_AGENT) || sample->taken <= lost->taken)
-		return 0;
-	all = sample->taken - lost->taken - 1;
-	return all > lost->told ? all - lost->told : 0;
+	if (!missed && lost->known && gap->taken >= lost->taken)
+		return within(gap->taken - lost->taken, from, gap->to);
+	return gap->count && from == gap->from ? within(gap->count, from, gap->to) : -1;
+}
+
+void lost_gap(struct lost *lost, const struct proto_gap *gap, int64_t count)
+{
+	bool missed = gap->cause == PROTO_GAP_MISSED;
+
+	/* One that holds no sample does not tell of those that are missing in front of it. */
+	if (gap->taken && !(missed && lost->known)) {
+		*lost = (struct lost){ .known = true, .taken = gap->taken };
+	} else if (!missed) {
+		lost->known = lost->known && count >= 0;
+		lost_told(lost, count < 0 ? 0 : count);
+	}
 }
 
 uint64_t lost_before(const struct lost *lost, const struct sample *sample)
 {
-	return lost->untold ? 0 : missing(lost, sample);
+	if (!lost->known || !(sample->has & SAMPLE_HAS_AGENT) || sample->taken <= lost->taken)
+		return 0;
+	return sample->taken - lost->taken - 1;
 }
 
-uint64_t lost_untold(const struct lost *lost, const struct sample *sample)
+void lost_told(struct lost *lost, uint64_t count)
 {
-	return lost->untold == 1 ? missing(lost, sample) : 0;
+	if (__builtin_add_overflow(lost->taken, count, &lost->taken))
+		lost->known = false;
 }
 
 void lost_sample(struct lost *lost, const struct sample *sample)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How many of an agent's samples are missing that no gap tells of: each says how many
- * the agent had taken, so a step of more than one shows what was lost on the way.
+ * How many of an agent's samples are missing: each sample and each gap says how many
+ * the agent had taken, so a step of more than one shows what is not there.
  * Non-logging, pure.
  */
 #ifndef DAEMON_LOST_H
@@ -12,9 +12,7 @@
 /* Zero-initialise: nothing is known of the agent. */
 struct lost {
 	bool known;
-	uint64_t taken;			/* up to the latest sample that came */
-	uint64_t told;			/* of those behind it, that gaps tell of */
-	unsigned int untold;		/* gaps that do not say how many */
+	uint64_t taken;			/* of its samples, those that came or that a gap tells of */
 };
 
 /*
@@ -23,17 +21,17 @@ struct lost {
  */
 void lost_agent(struct lost *lost, uint64_t started, uint64_t last, struct boot *boot);
 
-/* A gap with so many samples, 0 if that is not known. */
-void lost_gap(struct lost *lost, uint32_t cause, uint64_t count);
+/* How many samples are in @gap, of which what is up to the sequence @last is there; -1: not known. */
+int64_t lost_in(const struct lost *lost, const struct proto_gap *gap, uint64_t last);
 
-/* How many are missing in front of @sample. */
+/* @gap came, with so many samples (-1: not known) that were taken. */
+void lost_gap(struct lost *lost, const struct proto_gap *gap, int64_t count);
+
+/* How many are missing in front of @sample that no gap tells of. */
 uint64_t lost_before(const struct lost *lost, const struct sample *sample);
 
-/*
- * How many @sample shows to be in the one gap in front of it that did not say so; 0:
- * there is no such gap, or it stays unknown.
- */
-uint64_t lost_untold(const struct lost *lost, const struct sample *sample);
+/* So many of them are told of now. */
+void lost_told(struct lost *lost, uint64_t count);
 
 /* @sample came, whatever became of it. */
 void lost_sample(struct lost *lost, const struct sample *sample);

@@ -16,11 +16,14 @@ static uint64_t before(const struct lost *lost, uint64_t n)
 	return lost_before(lost, &sample);
 }
 
-static uint64_t untold(const struct lost *lost, uint64_t n)
+/* How many a gap of 100 sequences behind 1000 has, and it comes. */
+static int64_t gap(struct lost *lost, enum proto_gap_cause cause, uint32_t count, uint64_t n)
 {
-	struct sample sample = taken(n);
+	struct proto_gap gap = { .from = 1001, .to = 1100, .cause = cause, .count = count, .taken = n };
+	int64_t in = lost_in(lost, &gap, 1000);
 
-	return lost_untold(lost, &sample);
+	lost_gap(lost, &gap, in);
+	return in;
 }
 
 static void came(struct lost *lost, uint64_t n)
@@ -51,27 +54,37 @@ static void test_steps(void)
 
 static void test_gaps(void)
 {
+	struct proto_gap part = { .from = 1, .to = 2000, .cause = PROTO_GAP_FULL, .count = 50 };
 	struct lost lost = { 0 };
 
 	came(&lost, 10);
-	lost_gap(&lost, GAP_FULL, 3);
-	ok(before(&lost, 14) == 0, "what a gap tells of is not lost");
-	lost_gap(&lost, GAP_MISSED, 7);
-	ok(before(&lost, 19) == 5, "what was not taken in time was not taken");
-	lost_gap(&lost, GAP_MOVED, 100);
-	ok(before(&lost, 19) == 0, "gaps that tell of more are no news");
+	ok(gap(&lost, PROTO_GAP_FULL, 3, 0) == 3 && before(&lost, 14) == 0,
+	   "what a gap tells of is not lost");
+	ok(gap(&lost, PROTO_GAP_MISSED, 7, 0) == 7 && before(&lost, 19) == 5,
+	   "what was not taken in time was not taken");
+	ok(gap(&lost, PROTO_GAP_MISSED, 7, 16) == 7 && before(&lost, 19) == 5,
+	   "and hides nothing that is missing in front of it");
+	ok(gap(&lost, PROTO_GAP_MOVED, 100, 0) == 100 && before(&lost, 19) == 0,
+	   "gaps that tell of more are no news");
 	came(&lost, 19);
 	ok(before(&lost, 21) == 1, "the next sample begins anew");
-	lost_gap(&lost, GAP_FULL, 0);
-	ok(before(&lost, 1000) == 0, "a gap that does not say how many may be all");
-	ok(untold(&lost, 30) == 10, "which the next sample tells");
-	lost_gap(&lost, GAP_FULL, 5);
-	ok(untold(&lost, 30) == 5, "beside those that do");
-	lost_gap(&lost, GAP_FULL, 0);
-	ok(untold(&lost, 30) == 0, "of two it does not");
-	came(&lost, 30);
-	lost_gap(&lost, GAP_FULL, UINT64_MAX);
-	lost_gap(&lost, GAP_FULL, 2);
+	ok(gap(&lost, PROTO_GAP_FULL, 0, 30) == 11 && before(&lost, 32) == 1,
+	   "a gap that does not know how many it has says how many were taken");
+	ok(gap(&lost, PROTO_GAP_FULL, 2, 35) == 5 && before(&lost, 36) == 0,
+	   "which tells of what was lost beside it");
+	ok(gap(&lost, PROTO_GAP_FULL, 0, 35) == 0, "a gap may hold no sample");
+	ok(lost_in(&lost, &part, 1000) == -1, "what a gap has above the last is not known");
+	part.taken = 45;
+	ok(lost_in(&lost, &part, 1000) == 10, "unless it says what was taken");
+	ok(gap(&lost, PROTO_GAP_FULL, 0, 136) == -1 && gap(&lost, PROTO_GAP_FULL, 101, 0) == -1,
+	   "more than there are sequences is no number");
+	ok(before(&lost, 1000) == 0, "behind which all is open");
+	ok(gap(&lost, PROTO_GAP_FULL, 4, 40) == 4 && before(&lost, 42) == 1,
+	   "until something says it");
+	ok(gap(&lost, PROTO_GAP_FULL, 0, 0) == -1 && before(&lost, 1000) == 0,
+	   "a gap that says nothing may be all");
+	came(&lost, UINT64_MAX - 1);
+	lost_told(&lost, 2);
 	ok(before(&lost, UINT64_MAX) == 0, "as one whose number is absurd");
 }
 

@@ -109,7 +109,7 @@ static struct range get_range(sqlite3_stmt *stmt)
 		.to = sqlite3_column_int64(stmt, 1),
 		.from_ns = sqlite3_column_int64(stmt, 2),
 		.to_ns = sqlite3_column_int64(stmt, 3),
-		.count = sqlite3_column_int64(stmt, 4),
+		.count = sqlite3_column_type(stmt, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(stmt, 4),
 		.cause = sqlite3_column_int(stmt, 5),
 	};
 }

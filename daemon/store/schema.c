@@ -79,7 +79,7 @@ static const char beside_samples[] =
 	" to_sequence INTEGER NOT NULL,"
 	" from_ns INTEGER NOT NULL,"
 	" to_ns INTEGER NOT NULL,"
-	" count INTEGER,"		/* of samples and marks */
+	" count INTEGER,"		/* of samples that the agent took */
 	" cause INTEGER NOT NULL,"	/* enum gap_cause */
 	" UNIQUE (boot, source, from_sequence)"
 	") STRICT;"

@@ -297,14 +297,14 @@ static bool extend(struct boot *boot, enum range_kind kind, const struct range *
 	struct open_range *open = &boot->open;
 
 	if (!goes_on(boot, kind, range)) {
-		*open = (struct open_range){ .kind = kind, .range = *range, .told = range->count };
+		*open = (struct open_range){ .kind = kind, .range = *range };
 		return true;
 	}
 	open->range.to = range->to;
 	open->range.to_ns = range->to_ns;
-	open->told += range->count;
-	open->range.count = open->range.count && range->count ? open->range.count + range->count
-							      : 0;
+	if (open->range.count < 0 || range->count < 0 ||
+	    __builtin_add_overflow(open->range.count, range->count, &open->range.count))
+		open->range.count = -1;
 	return false;
 }
 
@@ -347,27 +347,6 @@ int store_add_gap(struct store *store, struct boot *boot, enum sample_source sou
 	p->source = source;
 	p->range = *gap;
 	boot->last_sequence[source] = gap->to;
-	return 0;
-}
-
-int store_count_gap(struct store *store, struct boot *boot, uint64_t rest)
-{
-	struct open_range *open = &boot->open;
-	struct pending *p;
-
-	if (open->kind != RANGE_GAP || open->range.count != 0 ||
-	    open->range.to != boot->last_sequence[SOURCE_GUEST] ||
-	    rest > open->range.to - open->range.from + 1)
-		return 0;
-	if (!open->pending) {
-		p = push_limited(store, boot, PENDING_GAP);
-		if (!p)
-			return -ENOBUFS;
-		p->sample.detail = NULL;
-		open->pending = &p->range;
-	}
-	open->range.count = open->told + rest;
-	*open->pending = open->range;
 	return 0;
 }
 

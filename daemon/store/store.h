@@ -69,8 +69,6 @@ int store_add_mark(struct store *store, struct boot *boot, const struct mark *ma
  */
 int store_add_gap(struct store *store, struct boot *boot, enum sample_source source,
 		  const struct range *gap);
-/* What of the guest's latest gap did not say how many samples it is has @rest of them. */
-int store_count_gap(struct store *store, struct boot *boot, uint64_t rest);
 int store_add_quarantine(struct store *store, struct boot *boot, const struct range *range,
 			 const struct sample *claim);
 

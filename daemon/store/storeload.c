@@ -32,6 +32,18 @@ static const char sql_gaps[] =
 static const char sql_quarantines[] =
 	"SELECT count(*), max(to_sequence) FROM quarantine WHERE boot = ?1 AND ?2 = 0";
 
+/* Where another agent began. */
+static const char sql_restart[] =
+	"SELECT max(to_sequence) FROM gap WHERE boot = ?1 AND source = 0 AND from_sequence > ?2"
+	" AND cause = 64";	/* GAP_RESTART */
+
+/* Of the agent's samples, those behind a sample that are in ranges; and ranges that do not say. */
+static const char sql_taken_beside[] =
+	"SELECT coalesce(sum(count), 0), coalesce(sum(count IS NULL), 0) FROM ("
+	"SELECT count FROM gap WHERE boot = ?1 AND source = 0 AND from_sequence > ?2"
+	" AND cause <> 2 UNION ALL "	/* GAP_MISSED: not taken */
+	"SELECT count FROM quarantine WHERE boot = ?1 AND from_sequence > ?2)";
+
 static const char sql_open_range[] =
 	"SELECT 0, from_sequence, to_sequence, from_ns, to_ns, count, cause"
 	" FROM gap WHERE boot = ?1 AND source = 0 AND to_sequence = ?2 UNION ALL "
@@ -118,6 +130,36 @@ static int load_counters(sqlite3 *db, struct boot *boot, enum sample_source sour
 	return r < 0 ? r : 0;
 }
 
+/* What the agent had taken up to the boot's last sequence, from its last sample or its start on. */
+static int load_taken(sqlite3 *db, struct boot *boot)
+{
+	int64_t from = boot->last_sequence[SOURCE_GUEST];
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_restart, boot->id, from, &stmt);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0 && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+		from = sqlite3_column_int64(stmt, 0);
+		boot->has_taken = true;
+		boot->taken = 0;
+	}
+	sqlite3_finalize(stmt);
+	if (r < 0 || !boot->has_taken)
+		return r < 0 ? r : 0;
+	r = ask(db, sql_taken_beside, boot->id, from, &stmt);
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0) {
+		boot->taken += sqlite3_column_int64(stmt, 0);
+		boot->has_taken = sqlite3_column_int64(stmt, 1) == 0;
+	}
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : 0;
+}
+
 /* Take in the highest sequence of another table. */
 static int load_beside(sqlite3 *db, const char *sql, struct boot *boot, enum sample_source source,
 		       uint64_t *ret_count)
@@ -132,12 +174,8 @@ static int load_beside(sqlite3 *db, const char *sql, struct boot *boot, enum sam
 		uint64_t sequence = sqlite3_column_int64(stmt, 1);
 
 		*ret_count = sqlite3_column_int64(stmt, 0);
-		if (sequence > boot->last_sequence[source]) {
+		if (sequence > boot->last_sequence[source])
 			boot->last_sequence[source] = sequence;
-			/* Samples that are accounted for, and did not say how many were taken. */
-			if (source == SOURCE_GUEST && sql != sql_marks)
-				boot->has_taken = false;
-		}
 	}
 	sqlite3_finalize(stmt);
 	return r < 0 ? r : 0;
@@ -158,7 +196,9 @@ static int load_open_range(sqlite3 *db, struct boot *boot)
 			.to = sqlite3_column_int64(stmt, 2),
 			.from_ns = sqlite3_column_int64(stmt, 3),
 			.to_ns = sqlite3_column_int64(stmt, 4),
-			.count = sqlite3_column_int64(stmt, 5),
+			.count = sqlite3_column_type(stmt, 5) == SQLITE_NULL
+					 ? -1
+					 : sqlite3_column_int64(stmt, 5),
 			.cause = sqlite3_column_int(stmt, 6),
 		};
 	}
@@ -174,6 +214,8 @@ static int load_ends(sqlite3 *db, struct boot *boot)
 
 	for (int source = 0; source < SOURCES && r == 0; source++) {
 		r = load_last_sample(db, boot, source);
+		if (r == 0 && source == SOURCE_GUEST)
+			r = load_taken(db, boot);
 		if (r == 0)
 			r = load_counters(db, boot, source);
 		if (r == 0)

@@ -227,7 +227,7 @@ int storewrite_gap(struct storewrite *w, const struct boot *boot, enum sample_so
 	rc = rc ? rc : sqlite3_bind_int64(s, 4, range->to);
 	rc = rc ? rc : sqlite3_bind_int64(s, 5, range->from_ns);
 	rc = rc ? rc : sqlite3_bind_int64(s, 6, range->to_ns);
-	rc = rc ? rc : bind_known(s, 7, range->count);
+	rc = rc ? rc : bind_if(s, 7, range->count >= 0, range->count);
 	rc = rc ? rc : sqlite3_bind_int(s, 8, range->cause);
 	return run(w, PUT_GAP, rc, "cannot write a gap");
 }

@@ -3,7 +3,7 @@
  * Random histories of the link and a daemon: the connection breaks at any byte,
  * noticed or not, either side is killed, the ring overflows. In the end each
  * sequence that was ever added is committed exactly once or lies in exactly one
- * committed gap; but for those that died with their agent.
+ * committed gap, whose count is known; but for those that died with their agent.
  *
  * The port and the clock are the test's: no time passes and nothing sleeps.
  */
@@ -40,6 +40,7 @@ static struct {
 	uint64_t now_ns;
 	struct item items[ITEMS];	/* that the agent has added, ascending */
 	size_t count;
+	uint64_t taken;			/* samples, by the present agent */
 
 	/* The port. */
 	bool connected;			/* a daemon holds the host's side */
@@ -48,8 +49,10 @@ static struct {
 
 	/* The daemon's process, and what it has on disk. */
 	bool running, introduced;
+	bool old;			/* one of version 1 was there: it does not count */
 	uint16_t version;
 	uint64_t last, committed;
+	uint64_t counted, counted_committed;	/* of its samples, those that are accounted for */
 	struct frame_decoder decoder;
 	struct item pending[ITEMS];
 	size_t pending_count;
@@ -153,19 +156,27 @@ static void on_hello(const struct frame *frame)
 	if (proto_decode_hello(frame, &hello) < 0)
 		return wrong("a hello cannot be decoded");
 	w.introduced = true;
+	if (hello.started > w.last)
+		w.counted = 0;
 	say(buf, proto_encode_welcome(buf, sizeof(buf), &welcome));
 }
 
-/* Everything behind the last is new; what is not is a duplicate. */
-static void receive(enum proto_type type, uint64_t from, uint64_t to, uint32_t count)
+/*
+ * Everything behind the last is new; what is not is a duplicate. @taken of the agent's
+ * samples are accounted for by it and what was before it.
+ */
+static void receive(enum proto_type type, uint64_t from, uint64_t to, uint64_t taken)
 {
+	uint32_t count = taken - w.counted;
+
 	if (to <= w.last)
 		return;
-	if (from <= w.last) {
+	if (!w.old && (taken < w.counted || (type != PROTO_GAP && count > 1)))
+		wrong("samples are missing without a gap");
+	if (from <= w.last)
 		from = w.last + 1;
-		count = 0;
-	}
 	w.last = to;
+	w.counted = taken;
 	w.pending[w.pending_count++] =
 		(struct item){ .type = type, .from = from, .to = to, .count = count };
 }
@@ -180,12 +191,11 @@ static void on_item(const struct frame *frame)
 		return wrong("a daemon of version 1 got what it does not know");
 	if (frame->type == PROTO_SAMPLE && proto_decode_sample(frame, &sample) == 0 &&
 	    sample.exits == 7 * sample.sequence)
-		receive(PROTO_SAMPLE, sample.sequence, sample.sequence, 1);
+		receive(PROTO_SAMPLE, sample.sequence, sample.sequence, sample.taken);
 	else if (frame->type == PROTO_MARK && proto_decode_mark(frame, &mark) == 0)
-		receive(PROTO_MARK, mark.sequence, mark.sequence, 0);
+		receive(PROTO_MARK, mark.sequence, mark.sequence, w.counted);
 	else if (frame->type == PROTO_GAP && proto_decode_gap(frame, &gap) == 0)
-		receive(PROTO_GAP, gap.from, gap.to,
-			gap.cause == PROTO_GAP_MISSED ? 0 : gap.count);
+		receive(PROTO_GAP, gap.from, gap.to, gap.taken ? gap.taken : w.counted);
 	else
 		wrong("a frame is not what was sent");
 }
@@ -246,7 +256,7 @@ static void commit_gap(const struct item *gap)
 		    item->committed > 1)
 			wrong("a gap covers what was committed");
 	}
-	if (gap->count && gap->count != samples_between(gap->from, gap->to))
+	if (!w.old && gap->count != samples_between(gap->from, gap->to))
 		wrong("a gap counts other samples than it covers");
 	for (size_t i = 0; i < w.gap_count; i++) {
 		if (w.gaps[i].from <= gap->to && gap->from <= w.gaps[i].to)
@@ -273,6 +283,7 @@ static void daemon_commits(void)
 	}
 	w.pending_count = 0;
 	w.committed = w.last;
+	w.counted_committed = w.counted;
 	if (roll(10))
 		say(buf, proto_encode_ack(buf, sizeof(buf), &ack));
 }
@@ -310,12 +321,14 @@ static void daemon_dies(void)
 	w.running = false;
 	w.pending_count = 0;
 	w.last = w.committed;
+	w.counted = w.counted_committed;
 }
 
 static void daemon_starts(uint16_t version)
 {
 	w.running = true;
 	w.version = version;
+	w.old |= version < 2;
 	daemon_connects();
 }
 
@@ -324,6 +337,7 @@ static void agent_starts(size_t ring_size)
 	struct proto_hello hello = { .version_min = 1, .version_max = 2, .agent = "test",
 				     .has = PROTO_HELLO_HAS_AGENT, .started = w.now_ns / 1000 };
 
+	w.taken = 0;
 	port = (struct port){ .fd = -1, .listen_fd = -1 };
 	if (link_init(&link_, &port, &hello, ring_size) < 0)
 		abort();
@@ -352,11 +366,12 @@ static void add_sample(unsigned int max)
 	/* A list of a number that nobody knows, as long as that of some guest. */
 	static uint8_t lists[FRAME_PAYLOAD_MAX];
 	struct wire_writer writer = { .buf = lists, .size = sizeof(lists) };
-	struct sample sample = { .t_boot_ns = w.now_ns, .has = SAMPLE_HAS_EXITS };
+	struct sample sample = { .t_boot_ns = w.now_ns, .has = SAMPLE_HAS_EXITS | SAMPLE_HAS_AGENT };
 
 	wire_put_field(&writer, 200, roll(max));
 	sample.detail = lists;
 	sample.detail_len = writer.len + wire_get_le(lists + 2, 2);
+	sample.taken = ++w.taken;
 	sample.exits = 7 * (sample.t_boot_ns / 1000);
 	link_add_sample(&link_, &sample, roll(2));
 	note(PROTO_SAMPLE, sample.sequence, sample.sequence, 1);
@@ -380,7 +395,10 @@ static void add_item(unsigned int max)
 		gap.from = gap.to - roll(500);
 		gap.to_t_boot_ns = 1000 * gap.to;
 		gap.from_t_boot_ns = 1000 * gap.from;
+		gap.taken = w.taken + (gap.cause == PROTO_GAP_MISSED ? 0 : gap.count);
 		link_add_gap(&link_, &gap);
+		if (link_.last > before)
+			w.taken = gap.taken;
 		if (link_.last > before)
 			note(PROTO_GAP, gap.from > before ? gap.from : before + 1, gap.to,
 			     gap.cause == PROTO_GAP_MISSED ? 0 : gap.count);

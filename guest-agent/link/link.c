@@ -209,7 +209,6 @@ static void write_out(struct link *link)
 			take_back(link);
 		if (n < 0)
 			return;
-		ring_carried(&link->ring);
 		link->out_pos += n;
 	}
 }

@@ -61,8 +61,11 @@ void ring_done(struct ring *ring)
 
 /* ---- gaps ---- */
 
-/* What of @gap is above @sequence; the rest is not missing any more. */
-static void trim(struct proto_gap *gap, uint64_t sequence, uint32_t count)
+/*
+ * What of @gap is above @sequence; the rest is not missing any more. How many samples
+ * that are the host knows, which has those up to @sequence and hears of all in gap->taken.
+ */
+static void trim(struct proto_gap *gap, uint64_t sequence)
 {
 	uint64_t t_boot_ns = (sequence + 1) * 1000;
 
@@ -74,40 +77,37 @@ static void trim(struct proto_gap *gap, uint64_t sequence, uint32_t count)
 		gap->from_t_boot_ns = t_boot_ns;
 	if (gap->from_t_boot_ns > gap->to_t_boot_ns)
 		gap->from_t_boot_ns = gap->to_t_boot_ns;
-	gap->count = count;
+	gap->count = 0;
 }
 
-/*
- * What of the gap in front is above @sequence. How many samples that are is known
- * if they are those that no connection ever had.
- */
-static struct proto_gap gap_above(const struct ring *ring, uint64_t sequence)
+static struct frame frame_of(const uint8_t *bytes, size_t len, uint8_t type)
 {
-	struct proto_gap gap = ring->gap;
+	return (struct frame){ .type = type, .payload = bytes + FRAME_HEADER_SIZE,
+			       .payload_len = len - FRAME_HEADER_SIZE - FRAME_TRAILER_SIZE };
+}
 
-	trim(&gap, sequence, sequence == ring->carried ? ring->gap_new : 0);
-	if (!ring->gap_counted)
-		gap.count = 0;
+/* What is missing when @item is dropped. */
+static struct proto_gap gap_of(const struct head *item)
+{
+	const struct frame frame = frame_of((const uint8_t *)(item + 1), item->len, item->type);
+	struct proto_gap gap = { .from = item->sequence, .from_t_boot_ns = item->t_boot_ns };
+	struct sample sample;
+
+	if (item->type == PROTO_SAMPLE) {
+		gap.count = 1;
+		if (proto_decode_sample(&frame, &sample) == 0 && sample.has & SAMPLE_HAS_AGENT)
+			gap.taken = sample.taken;
+	} else if (item->type == PROTO_GAP) {
+		(void)proto_decode_gap(&frame, &gap);
+	}
 	return gap;
-}
-
-static bool decode_gap(const uint8_t *frame, size_t len, struct proto_gap *ret_gap)
-{
-	const struct frame view = { .type = PROTO_GAP, .payload = frame + FRAME_HEADER_SIZE,
-				    .payload_len = len - FRAME_HEADER_SIZE - FRAME_TRAILER_SIZE };
-
-	return proto_decode_gap(&view, ret_gap) == 0;
 }
 
 static void add_to_gap(struct ring *ring, const struct head *item)
 {
-	struct proto_gap was = { .from = item->sequence, .from_t_boot_ns = item->t_boot_ns };
-	bool counted = true;
+	struct proto_gap was = gap_of(item);
+	bool counted = item->type != PROTO_GAP || was.count;
 
-	if (item->type == PROTO_SAMPLE)
-		was.count = 1;
-	if (item->type == PROTO_GAP)
-		counted = decode_gap((const uint8_t *)(item + 1), item->len, &was) && was.count;
 	/* Those were never taken, so they were not dropped either. */
 	if (was.cause == PROTO_GAP_MISSED) {
 		was.count = 0;
@@ -115,7 +115,6 @@ static void add_to_gap(struct ring *ring, const struct head *item)
 	}
 	if (!ring->has_gap) {
 		ring->has_gap = ring->gap_counted = true;
-		ring->gap_new = 0;
 		ring->gap = (struct proto_gap){ .from = was.from, .cause = PROTO_GAP_FULL,
 						.from_t_boot_ns = was.from_t_boot_ns,
 						.to_t_boot_ns = was.from_t_boot_ns };
@@ -125,8 +124,8 @@ static void add_to_gap(struct ring *ring, const struct head *item)
 		ring->gap.to_t_boot_ns = item->t_boot_ns;
 	ring->gap.count += was.count;
 	ring->gap_counted = ring->gap_counted && counted;
-	if (item->sequence > ring->carried)
-		ring->gap_new += was.count;
+	if (was.taken > ring->gap.taken)
+		ring->gap.taken = was.taken;
 	ring->dropped += item->type == PROTO_SAMPLE;
 }
 
@@ -135,10 +134,8 @@ static void commit_gap(struct ring *ring, uint64_t sequence)
 	if (!ring->has_gap || sequence < ring->gap.from)
 		return;
 	ring->has_gap = sequence < ring->gap.to;
-	if (!ring->has_gap)
-		return;
-	ring->gap = gap_above(ring, sequence);
-	ring->gap_counted = ring->gap.count > 0;
+	trim(&ring->gap, sequence);
+	ring->gap_counted = false;
 }
 
 /* ---- items ---- */
@@ -266,9 +263,13 @@ bool ring_next(struct ring *ring, struct ring_item *ret_item)
 	struct ring_position *position = &ring->position;
 	const struct head *item;
 	struct proto_gap gap;
+	struct frame frame;
 
 	if (ring->has_gap && ring->gap.to > position->sent) {
-		gap = gap_above(ring, position->sent);
+		gap = ring->gap;
+		trim(&gap, position->sent);
+		if (!ring->gap_counted)
+			gap.count = 0;
 		make_gap_frame(ring, &gap, ret_item);
 		position->sent = gap.to;
 		return true;
@@ -280,8 +281,9 @@ bool ring_next(struct ring *ring, struct ring_item *ret_item)
 					.sequence = item->sequence,
 					.t_boot_ns = item->t_boot_ns,
 					.frame = (const uint8_t *)(item + 1), .len = item->len };
-	if (item->type == PROTO_GAP && decode_gap(ret_item->frame, item->len, &gap)) {
-		trim(&gap, position->sent, 0);
+	frame = frame_of(ret_item->frame, item->len, item->type);
+	if (item->type == PROTO_GAP && proto_decode_gap(&frame, &gap) == 0) {
+		trim(&gap, position->sent);
 		make_gap_frame(ring, &gap, ret_item);
 	}
 	position->next = behind(ring, position->next);
@@ -293,15 +295,6 @@ bool ring_next(struct ring *ring, struct ring_item *ret_item)
 void ring_back(struct ring *ring, const struct ring_position *position)
 {
 	ring->position = *position;
-}
-
-void ring_carried(struct ring *ring)
-{
-	if (ring->position.sent <= ring->carried)
-		return;
-	ring->carried = ring->position.sent;
-	if (ring->has_gap && ring->carried >= ring->gap.to)
-		ring->gap_new = 0;
 }
 
 bool ring_may_ask(const struct ring *ring)

@@ -39,14 +39,12 @@ struct ring {
 	size_t asked_bytes;
 
 	struct ring_position position;
-	uint64_t carried;		/* highest sequence that any connection has had */
 
 	bool has_gap;
 	bool gap_counted;		/* gap.count is known */
 	struct proto_gap gap;		/* in front of the oldest item; cause FULL */
-	uint32_t gap_new;		/* samples in it that no connection has had */
 	uint64_t dropped;		/* samples, ever */
-	uint8_t gap_frame[FRAME_HEADER_SIZE + 40 + FRAME_TRAILER_SIZE];
+	uint8_t gap_frame[FRAME_HEADER_SIZE + 52 + FRAME_TRAILER_SIZE];
 };
 
 /* Takes @size bytes; those that are never used cost nothing. Returns 0 or -errno. */
@@ -70,9 +68,6 @@ bool ring_next(struct ring *ring, struct ring_item *ret_item);
 
 /* Undo calls of ring_next() since @position was copied; nothing else may have happened. */
 void ring_back(struct ring *ring, const struct ring_position *position);
-
-/* What ring_next() returned is on its way: the host may commit it without our knowing. */
-void ring_carried(struct ring *ring);
 
 /* False if users of the guest have asked for so much that the clock's samples suffer. */
 bool ring_may_ask(const struct ring *ring);

@@ -19,6 +19,7 @@ enum {
 	FIELD_STARTED = 5,
 	FIELD_LABEL = 8,
 	FIELD_STATUS = 9,
+	FIELD_GAP_TAKEN = 10,
 	FIELD_EXITS = 16,
 	FIELD_HANDLING = 17,
 	FIELD_WORKLOAD_1 = 18,
@@ -446,13 +447,16 @@ int proto_encode_gap(void *buf, size_t size, const struct proto_gap *gap)
 	wire_put(&w, gap->to_t_boot_ns, 8);
 	wire_put(&w, gap->count, 4);
 	wire_put(&w, gap->cause, 4);
+	if (gap->taken)
+		put_number(&w, FIELD_GAP_TAKEN, gap->taken);
 	return frame_end(&w, PROTO_VERSION, PROTO_GAP, 0);
 }
 
 int proto_decode_gap(const struct frame *untrusted, struct proto_gap *ret_gap)
 {
-	struct wire_reader r = payload_of(untrusted);
-	struct proto_gap gap;
+	struct wire_reader r = payload_of(untrusted), value;
+	struct proto_gap gap = { 0 };
+	uint16_t number;
 
 	gap.from = wire_take(&r, 8);
 	gap.to = wire_take(&r, 8);
@@ -462,6 +466,14 @@ int proto_decode_gap(const struct frame *untrusted, struct proto_gap *ret_gap)
 	gap.cause = wire_take(&r, 4);
 	if (r.overflow || gap.from == 0 || gap.from > gap.to || gap.to > INT64_MAX ||
 	    gap.from_t_boot_ns > gap.to_t_boot_ns || gap.to_t_boot_ns > INT64_MAX)
+		return -EBADMSG;
+	while (wire_take_field(&r, &number, &value)) {
+		if (number == FIELD_GAP_TAKEN)
+			gap.taken = wire_take(&value, 8);
+		if (value.overflow)
+			return -EBADMSG;
+	}
+	if (r.overflow)
 		return -EBADMSG;
 	*ret_gap = gap;
 	return 0;

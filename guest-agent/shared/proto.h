@@ -113,6 +113,7 @@ struct proto_gap {
 	uint64_t to_t_boot_ns;
 	uint32_t count;				/* of samples; 0: not known */
 	enum proto_gap_cause cause;
+	uint64_t taken;				/* samples that the agent took up to @to; 0: not known */
 };
 
 struct proto_pace {

@@ -267,10 +267,15 @@ static const char *const recorded_2[] = {
 	"564d78f1020600004a000000c0f50004080605040302010002020304050607081212131415161718"
 	"03000000e80300000000050403020100080016007374726573732d6e67202d2d6370752031202d74"
 	"2035090004008b000000c05d4de0",
-	"564d78f10207000028000000fcc15833090605040302010000000604030201000302030405060708"
-	"030203040606070858020000010000007db4b4ff",
+	"564d78f10207000034000000db299729090605040302010000000604030201000302030405060708"
+	"030203040606070858020000010000000a0008000908070605040302bc3ec152",
 	"564d78f1020800000400000093a1f42f90d003004b58a03a",
 };
+
+/* The first of version 2 had no fields. */
+static const char recorded_gap[] =
+	"564d78f10207000028000000fcc15833090605040302010000000604030201000302030405060708"
+	"030203040606070858020000010000007db4b4ff";
 
 /* Makes bytes of @hex; returns how many. */
 static size_t from_hex(const char *hex, uint8_t *bytes)
@@ -318,6 +323,15 @@ static void test_recording_1(void)
 
 static void test_recording_2(void)
 {
+	uint8_t bytes[PROTO_ENCODED_MAX];
+	struct proto_gap gap, bare = a_gap;
+	struct frame frame;
+	size_t len = from_hex(recorded_gap, bytes);
+
+	bare.taken = 0;
+	ok(feed(&decoder, bytes, len, &frame) == 1 && proto_decode_gap(&frame, &gap) == 0 &&
+		   same_gap(&gap, &bare),
+	   "a gap that does not say what was taken");
 	for (size_t i = 0; i < LENGTH(types); i++) {
 		char hex[2 * PROTO_ENCODED_MAX + 1] = "";
 		uint8_t buf[PROTO_ENCODED_MAX];

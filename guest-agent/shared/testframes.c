@@ -97,6 +97,7 @@ const struct proto_gap a_gap = {
 	.to_t_boot_ns = 0x0807060604030203,
 	.count = 600,
 	.cause = PROTO_GAP_FULL,
+	.taken = 0x0203040506070809,
 };
 
 /* Each list with two entries, and one that this version does not know. */
@@ -307,5 +308,6 @@ bool same_mark(const struct proto_mark *a, const struct proto_mark *b)
 bool same_gap(const struct proto_gap *a, const struct proto_gap *b)
 {
 	return a->from == b->from && a->to == b->to && a->from_t_boot_ns == b->from_t_boot_ns &&
-	       a->to_t_boot_ns == b->to_t_boot_ns && a->count == b->count && a->cause == b->cause;
+	       a->to_t_boot_ns == b->to_t_boot_ns && a->count == b->count && a->cause == b->cause &&
+	       a->taken == b->taken;
 }

@@ -70,8 +70,10 @@ sub mark {
 	return frame(MARK, $payload, 0, 2);
 }
 sub gap {
-	my ($from, $to, $count, $cause) = @_;
-	return frame(GAP, pack('Q<Q<Q<Q<VV', $from, $to, $from * 1000, $to * 1000, $count, $cause), 0, 2);
+	my ($from, $to, $count, $cause, $taken) = @_;
+	my $payload = pack('Q<Q<Q<Q<VV', $from, $to, $from * 1000, $to * 1000, $count, $cause);
+	$payload .= field(10, pack('Q<', $taken)) if defined $taken;
+	return frame(GAP, $payload, 0, 2);
 }
 
 # ---- what came ----
