@@ -16,17 +16,18 @@
 /* More than this was not the agent: while it waited, and while it worked. */
 #define PLAUSIBLE 32
 #define PLAUSIBLE_WORK 8
+#define WORK_MAX 255
 /* And this for each exit more: while it works, the guest's and the host's clocks tick. */
 #define TICK_NS 1000000ULL
 
-static void forget(struct self_exits_learned *l, uint8_t guess)
+static void forget(struct self_exits_learned *l, unsigned int guess)
 {
-	*l = (struct self_exits_learned){ .guess = guess };
+	*l = (struct self_exits_learned){ .guess = guess * SELF_EXITS_UNIT };
 }
 
-static void learn(struct self_exits_learned *l, int64_t value)
+static void learn(struct self_exits_learned *l, int32_t value)
 {
-	l->value[l->next] = value < 0 ? 0 : value;
+	l->value[l->next] = value;
 	l->next = (l->next + 1) % SELF_EXITS_KEPT;
 	if (l->count < SELF_EXITS_KEPT)
 		l->count++;
@@ -34,19 +35,22 @@ static void learn(struct self_exits_learned *l, int64_t value)
 
 static int compare(const void *a, const void *b)
 {
-	return *(const uint8_t *)a - *(const uint8_t *)b;
+	return *(const int32_t *)a - *(const int32_t *)b;
 }
 
-/* What is learned: the median, the lower one of two. */
-static unsigned int usual(const struct self_exits_learned *l)
+/* What is learned, in units: the mean of the middle half. */
+static int32_t usual(const struct self_exits_learned *l)
 {
-	uint8_t sorted[SELF_EXITS_KEPT];
+	unsigned int from = l->count / 4, to = l->count - l->count / 4;
+	int32_t sorted[SELF_EXITS_KEPT], sum = 0;
 
 	if (l->count == 0)
 		return l->guess;
 	memcpy(sorted, l->value, sizeof(sorted));
-	qsort(sorted, l->count, 1, compare);
-	return sorted[(l->count - 1) / 2];
+	qsort(sorted, l->count, sizeof(sorted[0]), compare);
+	for (unsigned int i = from; i < to; i++)
+		sum += sorted[i];
+	return sum < 0 ? 0 : sum / (int32_t)(to - from);
 }
 
 void self_exits_init(struct self_exits *self, struct leaf_cpu *cpu, const struct leaf *leaf)
@@ -97,18 +101,19 @@ static bool own_vcpu(struct self_exits *self, uint32_t *ret_vcpu)
 /* From going to sleep to now, the exit of asking not included. */
 static void learn_wait(struct self_exits *self)
 {
-	uint64_t total = counters_exits(self->cpu);
-	int64_t exits = total - self->total - 1;
+	uint64_t total = counters_exits(self->cpu), exits = total - self->total - 1;
+	int32_t waited;
 
 	self->total = total;
 	if (exits > PLAUSIBLE)
 		return;
+	waited = exits * SELF_EXITS_UNIT;
 	if (self->why == SELF_EXITS_OTHER)
-		learn(&self->answer, exits - (self->wrote ? usual(&self->written) : 0));
+		learn(&self->answer, waited - (self->wrote ? usual(&self->written) : 0));
 	else if (self->wrote)
-		learn(&self->written, exits - usual(&self->wake));
+		learn(&self->written, waited - usual(&self->wake));
 	else
-		learn(&self->wake, exits);
+		learn(&self->wake, waited);
 }
 
 /* Ticks at times, what else wakes the agent only within a round. */
@@ -147,7 +152,7 @@ static uint64_t plausible_work(uint64_t ns)
 {
 	uint64_t most = PLAUSIBLE_WORK + ns / TICK_NS;
 
-	return most < UINT8_MAX ? most : UINT8_MAX;
+	return most < WORK_MAX ? most : WORK_MAX;
 }
 
 static void book_work(struct self_exits *self, bool wrote, uint64_t now_ns)
@@ -165,8 +170,8 @@ static void book_work(struct self_exits *self, bool wrote, uint64_t now_ns)
 	exits -= self->cpu->asked - self->asked;
 	most = plausible_work(now_ns - self->begun_ns);
 	if (exits <= most)
-		learn(usually, exits);
-	self->other += exits <= most ? exits : usual(usually);
+		learn(usually, exits * SELF_EXITS_UNIT);
+	self->other += exits <= most ? exits * SELF_EXITS_UNIT : (uint64_t)usual(usually);
 }
 
 static void begin_round(struct self_exits *self, uint64_t now_ns)
@@ -195,6 +200,6 @@ bool self_exits_count(const struct self_exits *self, uint64_t *ret_exits)
 {
 	if (self->leaf->state != LEAF_PRESENT)
 		return false;
-	*ret_exits = self->cpu->asked + self->other;
+	*ret_exits = self->cpu->asked + self->other / SELF_EXITS_UNIT;
 	return true;
 }

@@ -9,8 +9,8 @@
  * what the guest does anyway. So it is learned in rounds, a few in the first minutes
  * and seldom afterwards, in which the agent wakes every 20 ms from a tick until the
  * host's answer: in so short a time a guest that is idle mostly does nothing else,
- * and the median is what waking costs. Of a busy guest nothing is learned, so what
- * was learned before, or a guess, goes on.
+ * and the mean of the middle half is what waking costs. Of a busy guest nothing is
+ * learned, so what was learned before, or a guess, goes on.
  */
 #ifndef GUEST_AGENT_SELF_EXITS_H
 #define GUEST_AGENT_SELF_EXITS_H
@@ -18,7 +18,8 @@
 #include "guest-agent/leaf/leaf.h"
 
 #define SELF_EXITS_CPUS 256
-#define SELF_EXITS_KEPT 9		/* values of which the median counts */
+#define SELF_EXITS_KEPT 20		/* values of which the middle half counts */
+#define SELF_EXITS_UNIT 256		/* of what is added up: so many are an exit */
 
 /* Why the agent woke. */
 enum self_exits_why {
@@ -29,15 +30,15 @@ enum self_exits_why {
 
 /* The last values of something, and what counts until there are any. */
 struct self_exits_learned {
-	uint8_t value[SELF_EXITS_KEPT];
-	uint8_t count, next;
-	uint8_t guess;
+	int32_t value[SELF_EXITS_KEPT];		/* in units; less than none after a subtraction */
+	unsigned int count, next;
+	int32_t guess;
 };
 
 struct self_exits {
 	struct leaf_cpu *cpu;
 	const struct leaf *leaf;
-	uint64_t other;			/* all but CPUIDs */
+	uint64_t other;			/* all but CPUIDs; in units */
 	uint16_t vcpu_of[SELF_EXITS_CPUS];	/* + 1; 0: not asked yet */
 
 	/* Of the work being done. */

@@ -15,6 +15,7 @@
 static struct {
 	unsigned int wake, written, answer, work, work_ms;
 	unsigned int others_per_s;	/* nothing to do with the agent */
+	unsigned int sometimes;		/* every third time waking costs so many more */
 	bool silent_host;
 } guest;
 
@@ -59,6 +60,8 @@ static void wait_until(uint64_t until_ns, unsigned int cost)
 {
 	others_during(until_ns - now_ns);
 	own += cost + (wrote ? guest.written : 0);
+	if (guest.sometimes && rand() % 3 == 0)
+		own += guest.sometimes;
 	wrote = false;
 }
 
@@ -104,7 +107,7 @@ static void run_for(unsigned int seconds)
 static void make(unsigned int wake, unsigned int written, unsigned int answers,
 		 unsigned int others_per_s)
 {
-	guest = (typeof(guest)){ wake, written, answers, 1, 1, others_per_s, false };
+	guest = (typeof(guest)){ wake, written, answers, 1, 1, others_per_s, 0, false };
 	own = others = questions = capabilities = 0;
 	now_ns = 1000 * S;
 	wrote = false;
@@ -155,6 +158,19 @@ static void test_idle(void)
 		   (questions - before) / 1200.0 - 37);
 	}
 	ok(capabilities == 1, "which vCPU a CPU is, is asked once");
+}
+
+static void test_varying(void)
+{
+	double percent;
+
+	make(7, 4, 5, 18);
+	guest.sometimes = 2;
+	run_for(600);
+	mark();
+	run_for(2400);
+	percent = explained();
+	ok(percent > 99 && percent < 101, "what varies counts with its mean (%.2f %%)", percent);
 }
 
 static void test_changes(void)
@@ -240,6 +256,7 @@ int main(void)
 {
 	srand(1);
 	test_idle();
+	test_varying();
 	test_changes();
 	test_slow();
 	test_busy();
