@@ -177,7 +177,8 @@ static void stop(struct parts *p)
 		orders_stop(operate_orders(p->operate));
 	http_free(p->http);
 	operate_free(p->operate);
-	collect_set_hostsource(p->collect, NULL);
+	if (p->collect)
+		collect_set_hostsource(p->collect, NULL);
 	hostsource_free(p->hostsource);
 	collect_free(p->collect);
 	store_free(p->store);

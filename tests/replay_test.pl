@@ -56,12 +56,15 @@ sub drop_oldest {
 		$first = shift @ring;
 		$next-- if $next > 0;
 	} else {
-		$gap = { from => $first->{sequence} };
+		$gap = { from => $first->{sequence}, count => 0 };
 	}
 	$lost{$first->{sequence}}++;
 	$count{dropped}++;
-	unshift @ring, { kind => 'gap', from => $gap->{from}, sequence => $first->{sequence},
-			 frame => gap($gap->{from}, $first->{sequence}, 0, 1, $first->{number}) };
+	my $count = $gap->{count} + ($first->{kind} ne 'mark');
+	# Of one that is stored in part an agent does not know how many are in the rest.
+	my $told = $gap->{from} > $highest_ack ? $count : 0;
+	unshift @ring, { kind => 'gap', from => $gap->{from}, count => $count, sequence => $first->{sequence},
+			 frame => gap($gap->{from}, $first->{sequence}, $told, 1, $first->{number}) };
 	$next = 0;
 }
 
@@ -192,7 +195,7 @@ for my $gap (@gaps) {
 	my $holds = grep { $_ >= $gap->[0] && $_ <= $gap->[1] && $taken{$_}{kind} ne 'mark' } @all;
 	# Only of what an agent had when it ended nobody knows how much it was.
 	next if $gap->[2] == 64 ? $gap->[3] eq '' : $gap->[3] eq $holds;
-	$miscounted++, diag("a gap of cause $gap->[2] counts '$gap->[3]', and holds $holds") if $miscounted < 10;
+	$miscounted++, diag("$gap->[0] to $gap->[1], of cause $gap->[2], counts '$gap->[3]', and holds $holds") if $miscounted < 10;
 }
 is($miscounted, 0, 'and each says how many samples it holds');
 my ($boots) = map { $_->[0] } sql($db, 'SELECT count(*) FROM boot');

@@ -42,6 +42,15 @@ static const char *moment(double seconds, char text[32])
 	return text;
 }
 
+/* What it costs the VM that the host's counters are read. */
+static void print_poll_cost(json_t *vm)
+{
+	json_t *cost = json_object_get(json_object_get(vm, "host"), "poll_exits");
+
+	if (json_is_real(cost) && json_real_value(cost) >= 0.1)
+		printf("  each reading by the host causes %.1f exits", json_real_value(cost));
+}
+
 /* Words behind a VM's numbers: what is wrong with it, and with them. */
 static void print_trouble(json_t *vm)
 {
@@ -87,6 +96,7 @@ static void print_vm(json_t *vm)
 	else
 		printf(" %10s", "-");
 	printf("  %s", json_is_integer(exits) ? source : "-");
+	print_poll_cost(vm);
 	print_trouble(vm);
 	putchar('\n');
 }

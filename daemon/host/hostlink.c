@@ -78,23 +78,40 @@ bool hostlink_is_new(struct hostlink *link, struct vm *vm, const struct host_rea
 	return !is_open(vm) || strcmp(vm->boot->life, reading->life) != 0;
 }
 
-bool hostlink_note(struct boot *boot, const struct host_reading *reading)
+/* The leaf has what the kernel calibrated, which is no nearer than this. */
+static bool is_about(uint32_t khz, uint32_t measured_khz)
 {
-	uint32_t namespace = reading->has & HOST_HAS_REASONS ? reading->reason_namespace : 0;
+	uint32_t slack = measured_khz / 20;
+
+	return khz >= measured_khz - slack && khz <= measured_khz + (uint64_t)slack;
+}
+
+bool hostlink_correct(const struct hostlink *link, struct boot *boot)
+{
+	bool tsc_khz = link->tsc_khz && !is_about(boot->tsc_khz, link->tsc_khz);
+	bool reasons = link->reason_namespace && link->reason_namespace != boot->reason_namespace;
+
+	if (tsc_khz)
+		boot->tsc_khz = link->tsc_khz;
+	if (reasons)
+		boot->reason_namespace = link->reason_namespace;
+	return tsc_khz || reasons;
+}
+
+bool hostlink_note(struct hostlink *link, struct boot *boot, const struct host_reading *reading)
+{
 	bool vcpus = !boot->vcpus && reading->vcpus;
-	bool tsc_khz = !boot->tsc_khz && reading->tsc_khz;
-	bool reasons = !boot->reason_namespace && namespace;
 	bool life = *reading->life && strcmp(boot->life, reading->life) != 0;
 
+	if (reading->tsc_khz)
+		link->tsc_khz = reading->tsc_khz;
+	if (reading->has & HOST_HAS_REASONS)
+		link->reason_namespace = reading->reason_namespace;
 	if (vcpus)
 		boot->vcpus = reading->vcpus;
-	if (tsc_khz)
-		boot->tsc_khz = reading->tsc_khz;
-	if (reasons)
-		boot->reason_namespace = namespace;
 	if (life)
 		memcpy(boot->life, reading->life, sizeof(boot->life));
-	return vcpus || tsc_khz || reasons || life;
+	return hostlink_correct(link, boot) || vcpus || life;
 }
 
 bool hostlink_is_domain(const char *key)

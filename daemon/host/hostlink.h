@@ -11,6 +11,8 @@ struct hostlink {
 	bool by_libvirt;
 	pid_t pid;			/* without libvirt: QEMU's, while its socket is connected */
 	char process[RECORD_LIFE_MAX + 1];	/* the KVM VM of that, once it was read; or "" */
+	uint32_t tsc_khz;		/* as the host measured it; 0: not yet */
+	uint32_t reason_namespace;	/* as it found it */
 };
 
 /*
@@ -34,7 +36,13 @@ const char *hostlink_life(const struct hostlink *link, const struct vm *vm, cons
 bool hostlink_is_new(struct hostlink *link, struct vm *vm, const struct host_reading *reading);
 
 /* Let @boot know what @reading says of it. True if that was new. */
-bool hostlink_note(struct boot *boot, const struct host_reading *reading);
+bool hostlink_note(struct hostlink *link, struct boot *boot, const struct host_reading *reading);
+
+/*
+ * Where @boot's guest said of the host what the host itself found otherwise, that counts:
+ * of its TSC, measured to a few percent, and whose numbers the reasons are. True if so.
+ */
+bool hostlink_correct(const struct hostlink *link, struct boot *boot);
 
 /* True if the VM of @key is, or in an earlier run was, a domain: that is a UUID. */
 bool hostlink_is_domain(const char *key);

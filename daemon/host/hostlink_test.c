@@ -19,10 +19,10 @@ static void test_life(void)
 	ok(strcmp(hostlink_life(&link, &vm, "guest/x"), "guest/x") == 0,
 	   "without a reading a boot is the guest's");
 	ok(!hostlink_is_new(&link, &vm, &first), "the first reading joins a boot that the guest opened");
-	ok(hostlink_note(&boot, &first) && strcmp(boot.life, "host/42-9/777") == 0 &&
+	ok(hostlink_note(&link, &boot, &first) && strcmp(boot.life, "host/42-9/777") == 0 &&
 		   boot.vcpus == 2,
 	   "which takes its name");
-	ok(!hostlink_is_new(&link, &vm, &first) && !hostlink_note(&boot, &first),
+	ok(!hostlink_is_new(&link, &vm, &first) && !hostlink_note(&link, &boot, &first),
 	   "the next tells nothing new");
 	ok(strcmp(hostlink_life(&link, &vm, "guest/y"), "host/42-9/777") == 0,
 	   "a boot that the guest opens later is of the same life");
@@ -46,12 +46,25 @@ static void test_note(void)
 		.reason_namespace = 2,
 	};
 	struct boot boot = { .vcpus = 3 };
+	struct hostlink link = { 0 };
 
-	ok(hostlink_note(&boot, &r) && boot.vcpus == 3 && boot.tsc_khz == 2000000 &&
+	ok(hostlink_note(&link, &boot, &r) && boot.vcpus == 3 && boot.tsc_khz == 2000000 &&
 		   boot.reason_namespace == 2,
 	   "what the boot does not know it is told");
-	r.tsc_khz = 1;
-	ok(!hostlink_note(&boot, &r) && boot.tsc_khz == 2000000, "what it knows stays");
+	r.tsc_khz = 2000100;
+	ok(!hostlink_note(&link, &boot, &r) && boot.tsc_khz == 2000000, "what it knows stays");
+	boot.tsc_khz = 1900200;
+	ok(!hostlink_correct(&link, &boot) && boot.tsc_khz == 1900200,
+	   "also a TSC that was calibrated otherwise");
+	boot.tsc_khz = 4000000000;
+	boot.reason_namespace = 1;
+	ok(hostlink_correct(&link, &boot) && boot.tsc_khz == 2000100 && boot.reason_namespace == 2,
+	   "but not what cannot be");
+	r.tsc_khz = 0;
+	r.has = 0;
+	r.reason_namespace = 1;
+	ok(!hostlink_note(&link, &boot, &r) && boot.tsc_khz == 2000100 && boot.reason_namespace == 2,
+	   "nor for a reading that does not know");
 }
 
 static void test_generation(void)

@@ -324,7 +324,7 @@ static void note(struct member *m, const struct host_reading *reading)
 {
 	struct oracle_count count = { reading->t_ns, reading->error_ns, reading->exits };
 	struct boot *boot = m->vm->boot;
-	bool news = hostlink_note(boot, reading);
+	bool news = hostlink_note(&m->link, boot, reading);
 
 	intake_host_count(m, &count, reading->vcpus);
 	if (m->host_vcpus && boot->vcpus != m->host_vcpus) {

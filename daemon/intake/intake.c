@@ -210,6 +210,7 @@ bool intake_hello(void *ctx, const struct proto_hello *hello, uint64_t *ret_comm
 		boot->tsc_khz = hello->tsc_khz;
 		boot->reason_namespace = hello->reason_namespace;
 	}
+	(void)hostlink_correct(&m->link, boot);
 	store_boot_changed(m->setting->store, boot);
 	set_leaf(m, hello->has & PROTO_HELLO_HAS_LEAF ? LEAF_YES : LEAF_NO);
 	memset(&m->clock, 0, sizeof(m->clock));

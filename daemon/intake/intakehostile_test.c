@@ -9,6 +9,23 @@ static void host_counts(uint64_t exits, int64_t ago_ms)
 	intake_host_count(m, &count, 1);
 }
 
+/* A TSC of its own making would let a guest have used more cycles than there are. */
+static void test_claims(void)
+{
+	struct proto_hello hello = hello_of(1, G1);
+	uint64_t committed;
+
+	begin("boaster");
+	m->link.tsc_khz = 1000000;
+	m->link.reason_namespace = 2;
+	hello.tsc_khz = 4000000000;
+	hello.reason_namespace = 1;
+	intake_hello(m, &hello, &committed);
+	ok(number("SELECT tsc_khz FROM boot WHERE id = (SELECT max(id) FROM boot)") == 1000000 &&
+		   number("SELECT reason_namespace FROM boot WHERE id = (SELECT max(id) FROM boot)") == 2,
+	   "what the host itself found a guest cannot say otherwise");
+}
+
 static void test_quarantine(void)
 {
 	struct sample s;
@@ -138,6 +155,7 @@ int main(void)
 {
 	if (!testmember_start())
 		return 1;
+	test_claims();
 	test_quarantine();
 	test_host();
 	test_disk();
