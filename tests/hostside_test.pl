@@ -181,6 +181,10 @@ $lab->exec('setsid qemu-system-x86_64 -accel kvm -cpu host,-xsave -m 160 -displa
 	   '-append "console=ttyS0 quiet lab.seconds=600 lab.agent=--interval=200" -serial file:/run/lab/plain.log -device virtio-serial ' .
 	   '-chardev socket,id=vmexit,path=/run/plain.sock,server=on,wait=off -device virtserialport,chardev=vmexit,name=org.vmexit.agent.0 -pidfile /run/plain.pid -daemonize');
 ok($lab->wait_for(30, sub { (host('plain')->{via} // '') eq 'debugfs-reasons' }), 'a QEMU without libvirt has host counters, by its socket');
+my ($plain) = @{ $lab->json('/api/v1/vms/plain/boots')->{boots} };
+is($plain->{cause}, 'created', 'from its creation on');
+my ($began) = $lab->exec('echo $(($(date +%s) - $(ps -o etimes= -p $(cat /run/plain.pid))))') =~ /(\d+)/;
+cmp_ok(abs($plain->{opened} - $began), '<', 2, 'which was when its process began');
 if ($ENV{VMEXIT_LONG}) {
 	ok($lab->wait_for(60, sub { ($lab->vm('plain')->{guest} // {})->{exits} }), 'and its agent');
 	my @boots = @{ $lab->json('/api/v1/vms/plain/boots')->{boots} };

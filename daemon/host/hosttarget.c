@@ -25,6 +25,16 @@ static int64_t wall_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* CLOCK_REALTIME at @ticks since the host booted, which is cut to those. */
+static int64_t wall_of_ticks(uint64_t ticks)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return wall_ns() - (ts.tv_sec * 1000000000LL + ts.tv_nsec) +
+	       (int64_t)(ticks * (1000000000ULL / sysconf(_SC_CLK_TCK)));
+}
+
 struct hosttarget *hosttarget_new(const struct host_vm *vm, int64_t now_ns)
 {
 	struct hosttarget *t = calloc(1, sizeof(*t));
@@ -109,9 +119,11 @@ static int search(struct hosttarget *t, struct hosttarget_place *place, int64_t 
 	if (r == 0) {
 		t->pid = pid;
 		t->searches = 0;
-		if (!t->vm.libvirt)
+		if (!t->vm.libvirt) {
 			snprintf(t->life, sizeof(t->life), "%s/%s/%llu", place->host_boot,
 				 kvmdebugfs_name(t->debugfs), (unsigned long long)started);
+			t->began_ns = wall_of_ticks(started);
+		}
 		return 0;
 	}
 	kvmdebugfs_close(t->debugfs);
@@ -158,6 +170,7 @@ static struct host_reading *new_reading(const struct hosttarget *t,
 		return NULL;
 	memcpy(reading->key, t->vm.key, sizeof(reading->key));
 	memcpy(reading->life, t->life, sizeof(reading->life));
+	reading->began_ns = t->began_ns;
 	reading->tsc_khz = tsc_khz(&place->tsc);
 	return reading;
 }

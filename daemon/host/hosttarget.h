@@ -36,6 +36,7 @@ enum host_has {
 struct host_reading {
 	char key[RECORD_KEY_MAX + 1];
 	char life[RECORD_LIFE_MAX + 1];	/* of a VM without libvirt: its KVM VM; else "" */
+	int64_t began_ns;		/* CLOCK_REALTIME when that VM's process began; 0: not known */
 	int64_t t_ns;			/* host's CLOCK_REALTIME at the reading */
 	int64_t error_ns;		/* it may be so far from that */
 	uint32_t has;			/* HOST_HAS_* */
@@ -82,6 +83,7 @@ struct hosttarget {
 	struct host_vm vm;
 	struct kvmdebugfs *debugfs;
 	char life[RECORD_LIFE_MAX + 1];
+	int64_t began_ns;
 	pid_t pid;			/* while debugfs is open */
 	int64_t due_ns;			/* CLOCK_MONOTONIC */
 	int64_t search_ns;		/* when to look for its directory again */

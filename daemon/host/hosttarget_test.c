@@ -188,9 +188,16 @@ static void test_plain(void)
 	struct host_vm vm = { .key = "plain", .name = "plain", .pid = 42 };
 	struct hosttarget *t = hosttarget_new(&vm, 0);
 	struct host_reading *r = NULL;
+	struct timespec up, now;
+	int64_t age_ns;
 
 	ok(hosttarget_read(t, &place, 0, &r) == 0 && strcmp(r->life, "boot/42-9/777") == 0,
 	   "a VM without libvirt, by its process: %s", r ? r->life : "-");
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	clock_gettime(CLOCK_REALTIME, &now);
+	age_ns = now.tv_sec * S + now.tv_nsec - (r ? r->began_ns : 0);
+	ok(labs(up.tv_sec * S + up.tv_nsec - 7770000000LL - age_ns) < S,
+	   "which began 7.77 seconds after the host");
 	free(r);
 	set_process('T');
 	r = NULL;

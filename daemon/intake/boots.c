@@ -84,7 +84,7 @@ struct boot *boots_open(struct member *m, enum boot_cause cause, const char *lif
 		boots_reset_oracle(m);
 		m->host_vcpus = 0;
 	}
-	/* Libvirt's events: the KVM VM is as old as they are. */
+	/* The news of its start: the KVM VM is as old as that. */
 	if (!same_life && (cause == BOOT_CREATED || cause == BOOT_RESUMED))
 		boot->created_ns = opened_ns;
 	memset(&m->clock, 0, sizeof(m->clock));

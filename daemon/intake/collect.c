@@ -10,6 +10,7 @@
 #include "daemon/intake/intake.h"
 
 #define FIRMWARE_RESET_S 5
+#define YOUNG_NS 10000000000LL		/* no guest has rebooted by then */
 #define US 1000
 
 struct collect {
@@ -349,17 +350,29 @@ static void store_reading(struct member *m, struct host_reading *reading)
 	(void)store_add(m->setting->store, boot, SOURCE_HOST, &sample);
 }
 
+/*
+ * The boot of a VM that no libvirt tells of. Its process began just now: then this is
+ * the VM's first, and its counters began with it.
+ */
+static void open_by_reading(struct member *m, const struct host_reading *reading)
+{
+	int64_t age_ns = reading->t_ns - reading->began_ns;
+	bool seen = reading->began_ns && age_ns >= 0 && age_ns < YOUNG_NS;
+	int64_t opened_ns = seen ? reading->began_ns : reading->t_ns;
+
+	if (boots_is_open(m))
+		boots_close(m, boots_last_seen_ns(m->vm->boot));
+	boots_open(m, seen ? BOOT_CREATED : BOOT_FOUND, reading->life, opened_ns - opened_ns % US);
+}
+
 static void on_host_reading(void *ctx, struct host_reading *reading)
 {
 	struct member *m = find_member(ctx, reading->key);
 
 	if (!m)
 		return;
-	if (hostlink_is_new(&m->link, m->vm, reading)) {
-		if (boots_is_open(m))
-			boots_close(m, boots_last_seen_ns(m->vm->boot));
-		boots_open(m, BOOT_FOUND, reading->life, reading->t_ns - reading->t_ns % US);
-	}
+	if (hostlink_is_new(&m->link, m->vm, reading))
+		open_by_reading(m, reading);
 	/* A reading may overtake the event of the domain's start or end. */
 	if (!boots_is_open(m) || reading->t_ns <= m->vm->boot->opened_ns ||
 	    !check_host_fall(m, reading))

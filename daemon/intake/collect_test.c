@@ -19,6 +19,9 @@ static void happens(enum domain_event event, const char *life, enum vm_state sta
 }
 
 /* The host reads @exits now, half of them for each of two reasons, the higher first. */
+/* The VM's process began so long ago; 0: nobody knows. */
+static int64_t age_ns;
+
 static void reads(const char *key, const char *life, uint64_t generation, uint64_t exits)
 {
 	struct host_reading *r = calloc(1, sizeof(*r) + 2 * sizeof(*r->reasons));
@@ -28,6 +31,7 @@ static void reads(const char *key, const char *life, uint64_t generation, uint64
 	snprintf(r->key, sizeof(r->key), "%s", key);
 	snprintf(r->life, sizeof(r->life), "%s", life);
 	r->t_ns = now_ns();
+	r->began_ns = age_ns ? r->t_ns - age_ns : 0;
 	r->error_ns = 1000;
 	r->has = HOST_HAS_REASONS | HOST_HAS_CYCLES | HOST_HAS_IDLE;
 	r->vcpus = 2;
@@ -140,6 +144,22 @@ static void test_plain(void)
 	   "a guest's reboot is another boot of the same life");
 	reads("plain", "host/50-9/2", G2, 70);
 	ok(count("sample", "plain") == 3 && plain->vm->boot->number == 3, "in which the host goes on");
+	age_ns = 11 * S;
+	reads("plain", "host/60-9/3", G1, 50);
+	ok(plain->vm->boot->number == 4 && plain->vm->boot->cause == BOOT_FOUND &&
+		   !plain->vm->boot->created_ns,
+	   "a process that has run for a while was found");
+	age_ns = 2 * S;
+	reads("plain", "host/70-9/4", G2, 50);
+	ok(plain->vm->boot->number == 5 && plain->vm->boot->cause == BOOT_CREATED &&
+		   plain->vm->boot->created_ns == plain->vm->boot->opened_ns &&
+		   now_ns() - plain->vm->boot->opened_ns >= 2 * S &&
+		   now_ns() - plain->vm->boot->opened_ns < 4 * S,
+	   "one that has just begun was seen to be created");
+	age_ns = -5 * S;
+	reads("plain", "host/80-9/5", G1, 50);
+	ok(plain->vm->boot->cause == BOOT_FOUND, "one that is yet to begin was not");
+	age_ns = 0;
 }
 
 int main(void)
