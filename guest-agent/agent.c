@@ -141,10 +141,12 @@ static bool take_sample(struct agent *agent, bool asked)
 		note_moved(agent);
 		return false;
 	}
-	(void)self_exits_count(&agent->self, &agent->exits);
-	s->agent_exits = agent->exits;
+	if (self_exits_count(&agent->self, &agent->exits)) {
+		s->agent_exits = agent->exits;
+		s->has |= SAMPLE_HAS_AGENT;
+	}
 	s->taken = agent->taken;
-	s->has |= SAMPLE_HAS_AGENT;
+	s->has |= SAMPLE_HAS_TAKEN;
 	pace_describe(&agent->pace, s);
 	link_add_sample(&agent->link, s, asked);
 	return true;

@@ -241,10 +241,12 @@ static int child(void)
 	must(host.frames[0].type == PROTO_SAMPLE && host.hello.started > 0 &&
 		     (host.hello.has & PROTO_HELLO_HAS_AGENT),
 	     "from the first on, and hello says since when");
-	must(host.sample.has & SAMPLE_HAS_AGENT && host.sample.interval_us == 10000 &&
+	must(host.sample.has & SAMPLE_HAS_TAKEN && host.sample.interval_us == 10000 &&
 		     host.sample.pace == SAMPLE_PACE_CONFIGURED && host.hello.interval_us == 10000 &&
 		     host.hello.interval_min_us == 20000,
 	     "each says how often they are taken");
+	must(!(host.sample.has & SAMPLE_HAS_AGENT) == !(host.hello.has & PROTO_HELLO_HAS_LEAF),
+	     "and which exits that causes, if they are counted");
 	change_pace(50, 50, SAMPLE_PACE_HOST);
 	change_pace(5, 20, SAMPLE_PACE_HOST);
 	change_pace(0, 10, SAMPLE_PACE_CONFIGURED);

@@ -10,11 +10,11 @@
 
 /* "time,epoch_s,vm,...": the fixed columns; those of the workload follow. */
 static const char fixed[] = "time,epoch_s,vm,boot,source,sequence,uptime_s,exits,handling_cycles,"
-			    "tsc_khz,vcpus,away_cycles,idle_cycles,agent_exits,clock_error_s,"
-			    "interval_s";
+			    "tsc_khz,vcpus,away_cycles,idle_cycles,agent_exits,taken,"
+			    "clock_error_s,interval_s";
 
-/* Longest: two times, a key, fifteen numbers of 20 digits, and the workload's. */
-static_assert(2 * 32 + RECORD_KEY_MAX + (15 + WORKLOAD_COUNT) * 21 + 2 < CSV_LINE_MAX,
+/* Longest: two times, a key, sixteen numbers of 20 digits, and the workload's. */
+static_assert(2 * 32 + RECORD_KEY_MAX + (16 + WORKLOAD_COUNT) * 21 + 2 < CSV_LINE_MAX,
 	      "CSV_LINE_MAX holds any row");
 
 struct line {
@@ -93,6 +93,7 @@ size_t csv_row(char buf[CSV_LINE_MAX], const char *vm_key, const struct row *row
 	add_value(&line, s->has & SAMPLE_HAS_AWAY, s->away_cycles);
 	add_value(&line, s->has & SAMPLE_HAS_AWAY, s->idle_cycles);
 	add_value(&line, s->has & SAMPLE_HAS_AGENT, s->agent_exits);
+	add_value(&line, s->has & SAMPLE_HAS_TAKEN, s->taken);
 	add_seconds(&line, row->has_clock_error, s->clock_error_ns, 9);
 	add_seconds(&line, s->has & SAMPLE_HAS_PACE, s->interval_us, 6);
 	for (int i = 0; i < WORKLOAD_COUNT; i++)

@@ -136,7 +136,7 @@ static void send_taken(uint64_t sequence, uint64_t taken)
 {
 	struct sample s = at(sequence, 100 + sequence, G1, 0);
 
-	s.has |= SAMPLE_HAS_AGENT;
+	s.has |= SAMPLE_HAS_TAKEN;
 	s.taken = taken;
 	send(&s);
 }

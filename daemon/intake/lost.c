@@ -46,7 +46,7 @@ void lost_gap(struct lost *lost, const struct proto_gap *gap, int64_t count)
 
 uint64_t lost_before(const struct lost *lost, const struct sample *sample)
 {
-	if (!lost->known || !(sample->has & SAMPLE_HAS_AGENT) || sample->taken <= lost->taken)
+	if (!lost->known || !(sample->has & SAMPLE_HAS_TAKEN) || sample->taken <= lost->taken)
 		return 0;
 	return sample->taken - lost->taken - 1;
 }
@@ -60,7 +60,7 @@ void lost_told(struct lost *lost, uint64_t count)
 void lost_sample(struct lost *lost, const struct sample *sample)
 {
 	*lost = (struct lost){
-		.known = sample->has & SAMPLE_HAS_AGENT && sample->taken > 0,
+		.known = sample->has & SAMPLE_HAS_TAKEN && sample->taken > 0,
 		.taken = sample->taken,
 	};
 }

@@ -6,7 +6,7 @@
 
 static struct sample taken(uint64_t n)
 {
-	return (struct sample){ .has = SAMPLE_HAS_AGENT, .taken = n };
+	return (struct sample){ .has = SAMPLE_HAS_TAKEN, .taken = n };
 }
 
 static uint64_t before(const struct lost *lost, uint64_t n)

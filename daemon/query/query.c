@@ -34,8 +34,8 @@ enum {
 /* Without the lists, which are long and seldom asked for. */
 #define SAMPLE_FIXED_COLUMNS \
 	"id, boot, source, sequence, t_ns, t_boot_ns, exits, handling_cycles, away_cycles," \
-	" idle_cycles, agent_exits, interval_us, pace, clock_error_ns"
-#define SAMPLE_FIXED_COUNT 14
+	" idle_cycles, agent_exits, interval_us, pace, clock_error_ns, taken"
+#define SAMPLE_FIXED_COUNT 15
 #define X(identifier, type, unit) ", " #identifier
 #define SAMPLE_COLUMNS SAMPLE_FIXED_COLUMNS WORKLOAD_MAP(X)
 
@@ -212,6 +212,7 @@ static void get_row(sqlite3_stmt *stmt, struct row *row, int64_t *ret_boot_id)
 	sample->pace = sqlite3_column_int(stmt, 12);
 	row->has_clock_error = sqlite3_column_type(stmt, 13) != SQLITE_NULL;
 	sample->clock_error_ns = sqlite3_column_int64(stmt, 13);
+	get_has(stmt, 14, SAMPLE_HAS_TAKEN, sample, &sample->taken);
 	for (int i = 0; i < WORKLOAD_COUNT; i++) {
 		if (get_known(stmt, SAMPLE_FIXED_COUNT + i, &sample->workload.value[i]))
 			sample->workload.mask |= 1ULL << i;

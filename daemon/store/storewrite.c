@@ -193,7 +193,7 @@ int storewrite_sample(struct storewrite *w, int64_t id, const struct boot *boot,
 	rc = rc ? rc : bind_if(s, 13, paced, sample->pace);
 	rc = rc ? rc : sqlite3_bind_int64(s, 14, sample->clock_error_ns);
 	rc = rc ? rc : bind_blob_if(s, 15, sample->detail, sample->detail_len);
-	rc = rc ? rc : bind_if(s, 16, sample->has & SAMPLE_HAS_AGENT, sample->taken);
+	rc = rc ? rc : bind_if(s, 16, sample->has & SAMPLE_HAS_TAKEN, sample->taken);
 	for (int i = 0; i < WORKLOAD_COUNT && rc == SQLITE_OK; i++)
 		rc = bind_if(s, SAMPLE_FIXED_PARAMETERS + 1 + i, sample->workload.mask >> i & 1,
 			     sample->workload.value[i]);

@@ -366,7 +366,7 @@ static void add_sample(unsigned int max)
 	/* A list of a number that nobody knows, as long as that of some guest. */
 	static uint8_t lists[FRAME_PAYLOAD_MAX];
 	struct wire_writer writer = { .buf = lists, .size = sizeof(lists) };
-	struct sample sample = { .t_boot_ns = w.now_ns, .has = SAMPLE_HAS_EXITS | SAMPLE_HAS_AGENT };
+	struct sample sample = { .t_boot_ns = w.now_ns, .has = SAMPLE_HAS_EXITS | SAMPLE_HAS_TAKEN };
 
 	wire_put_field(&writer, 200, roll(max));
 	sample.detail = lists;

@@ -95,7 +95,7 @@ static struct proto_gap gap_of(const struct head *item)
 
 	if (item->type == PROTO_SAMPLE) {
 		gap.count = 1;
-		if (proto_decode_sample(&frame, &sample) == 0 && sample.has & SAMPLE_HAS_AGENT)
+		if (proto_decode_sample(&frame, &sample) == 0 && sample.has & SAMPLE_HAS_TAKEN)
 			gap.taken = sample.taken;
 	} else if (item->type == PROTO_GAP) {
 		(void)proto_decode_gap(&frame, &gap);

@@ -170,7 +170,7 @@ static void test_gap_of_gaps(void)
 static void take(uint64_t first, uint64_t last)
 {
 	static const uint8_t list[1000] = { 200, 0, 0xe4, 3 };	/* a field of 996 bytes */
-	struct sample sample = { .has = SAMPLE_HAS_AGENT, .detail = list, .detail_len = sizeof(list) };
+	struct sample sample = { .has = SAMPLE_HAS_TAKEN, .detail = list, .detail_len = sizeof(list) };
 	uint8_t frame[FRAME_MAX];
 
 	for (uint64_t i = first; i <= last; i++) {

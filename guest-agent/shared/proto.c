@@ -9,6 +9,8 @@
 #define WORKLOAD_KNOWN (UINT64_MAX >> (64 - WORKLOAD_COUNT))
 /* Those that version 1 has; its recording says so. */
 #define WORKLOAD_VERSION_1 0xffffff
+/* Of exits that an agent causes: without a leaf nobody counts them. */
+#define UNKNOWN UINT64_MAX
 
 /* Fields behind a payload's fixed part. A sample's lists are from DETAIL_FIRST on. */
 enum {
@@ -265,10 +267,10 @@ static void put_sample_2(struct wire_writer *w, const struct sample *sample)
 		wire_put(w, sample->interval_us, 4);
 		wire_put(w, sample->pace, 1);
 	}
-	if (sample->has & SAMPLE_HAS_AGENT) {
+	if (sample->has & (SAMPLE_HAS_AGENT | SAMPLE_HAS_TAKEN)) {
 		wire_put_field(w, FIELD_AGENT_COUNTS, 16);
-		wire_put(w, sample->agent_exits, 8);
-		wire_put(w, sample->taken, 8);
+		wire_put(w, sample->has & SAMPLE_HAS_AGENT ? sample->agent_exits : UNKNOWN, 8);
+		wire_put(w, sample->has & SAMPLE_HAS_TAKEN ? sample->taken : 0, 8);
 	}
 	wire_put_bytes(w, sample->detail, sample->detail_len);
 }
@@ -309,6 +311,22 @@ static void take_workload(struct wire_reader *value, bool compact, struct worklo
 	workload->mask = mask & WORKLOAD_KNOWN;
 }
 
+static void take_agent_counts(struct wire_reader *value, struct sample *sample)
+{
+	uint64_t exits = wire_take(value, 8), taken = wire_take(value, 8);
+
+	/* The last of two fields counts, also if it knows less. */
+	sample->has &= ~(SAMPLE_HAS_AGENT | SAMPLE_HAS_TAKEN);
+	if (exits != UNKNOWN) {
+		sample->agent_exits = exits;
+		sample->has |= SAMPLE_HAS_AGENT;
+	}
+	if (taken) {
+		sample->taken = taken;
+		sample->has |= SAMPLE_HAS_TAKEN;
+	}
+}
+
 static void take_sample_field(uint16_t number, struct wire_reader *value, struct sample *sample)
 {
 	switch (number) {
@@ -345,9 +363,7 @@ static void take_sample_field(uint16_t number, struct wire_reader *value, struct
 		sample->has |= SAMPLE_HAS_PACE;
 		break;
 	case FIELD_AGENT_COUNTS:
-		sample->agent_exits = wire_take(value, 8);
-		sample->taken = wire_take(value, 8);
-		sample->has |= SAMPLE_HAS_AGENT;
+		take_agent_counts(value, sample);
 		break;
 	}
 }

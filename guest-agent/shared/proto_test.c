@@ -32,7 +32,9 @@ static void some_sample(struct sample *sample, unsigned int i)
 	if (i & SAMPLE_HAS_PACE)
 		sample->pace = SAMPLE_PACE_BUDGET;
 	if (i & SAMPLE_HAS_AGENT)
-		sample->taken = 6;
+		sample->agent_exits = 6;
+	if (i & SAMPLE_HAS_TAKEN)
+		sample->taken = 7;
 }
 
 static void test_round_trips(void)
@@ -75,7 +77,7 @@ static void test_round_trips(void)
 	ok(feed(&decoder, buf, len, &frame) == 1 && frame.flags == 0 &&
 		   proto_decode_sample(&frame, &m.sample) == 0 && same_sample(&m.sample, &bare),
 	   "sample, with nothing optional: unknown stays unknown");
-	for (unsigned int i = 0; i < 128; i++) {
+	for (unsigned int i = 0; i < 256; i++) {
 		some_sample(&sample, i);
 		len = proto_encode_sample(buf, sizeof(buf), &sample, 2, 0);
 		good = good && feed(&decoder, buf, len, &frame) == 1 &&

@@ -17,7 +17,8 @@ enum sample_has {
 	SAMPLE_HAS_AWAY = 1 << 3,	/* away and idle */
 	SAMPLE_HAS_CLOCK = 1 << 4,
 	SAMPLE_HAS_PACE = 1 << 5,
-	SAMPLE_HAS_AGENT = 1 << 6,	/* agent_exits, taken */
+	SAMPLE_HAS_AGENT = 1 << 6,	/* agent_exits */
+	SAMPLE_HAS_TAKEN = 1 << 7,
 };
 
 /* Why samples are taken at the rate at which they are. Numbers are on the wire. */

@@ -128,7 +128,8 @@ struct sample a_sample(void)
 	static uint8_t detail[512];
 	struct sample sample = a_sample_1();
 
-	sample.has |= SAMPLE_HAS_AWAY | SAMPLE_HAS_CLOCK | SAMPLE_HAS_PACE | SAMPLE_HAS_AGENT;
+	sample.has |= SAMPLE_HAS_AWAY | SAMPLE_HAS_CLOCK | SAMPLE_HAS_PACE |
+		      SAMPLE_HAS_AGENT | SAMPLE_HAS_TAKEN;
 	sample.away_cycles = 0x2122232425262728;
 	sample.idle_cycles = 0x3132333435363738;
 	sample.host_ns = 0x18cb0c5a3f2e1d0c;
