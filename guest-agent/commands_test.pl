@@ -179,6 +179,20 @@ is((command(undef, 'run', '-s', $socket, $dir))[0], 126, 'one that cannot run is
 is(mark($END, 'nothing')->{status}, 127, 'which is in the end as well');
 is((command(undef, 'run', '-s', $socket, 'sh', '-c', 'exit $#', '-', '--json', '-l', 'x'))[0], 3,
    'the command\'s options are its own');
+# Its own /etc, with a file that is wrong behind the socket's path.
+my $etc = "mount -t tmpfs none /etc && mkdir /etc/vmexit && printf 'socket = $socket\\ncolour = red\\n' >/etc/vmexit/agent.conf";
+my @root = $> == 0 ? () : ('--user', '--map-root-user');
+my $own = sub { my $words = join ' ', @_;
+	my $said = qx(unshare @root --mount sh -c "$etc && exec $agent $words" 2>&1);
+	return ($? >> 8, $said) };
+($status, $error) = $own->('run', 'sh', '-c', "'exit 5'");
+ok($status == 5 && $error =~ /agent.conf: line 2 is wrong.*leaving the rest/s && $error =~ m{$nothing|$measured}, "a wrong file of the agent's spoils no user's command")
+	or diag($error);
+mark($END, 'sh');
+is(($own->('mark', 'so'))[0], 0, 'nor mark');
+mark(1, 'so');
+is(($own->())[0], 2, 'but the agent does not start with it');
+is(($own->('run', '--config=/etc/vmexit/agent.conf', 'true'))[0], 2, 'nor does a command that asks for it run');
 ($status, undef, $error) = command(undef, 'run', '-s', $socket, '--json', '-l', 'quo"te', '--', 'true');
 my $json = eval { decode_json($error) } // {};
 ok($json->{label} eq 'quo"te' && $json->{status} == 0 && $json->{begin} && $json->{end} > $json->{begin} &&

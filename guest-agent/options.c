@@ -349,6 +349,18 @@ static int parse_line(struct options *options, struct parser *parser, int argc, 
 	return r < 0 ? r : take_command(options, command, argc - optind, argv + optind);
 }
 
+/* The file before the options, so that they win over it. */
+static int load_settings(struct options *options, const char *file)
+{
+	int r = load_file(options, file ? file : OPTIONS_DEFAULT_FILE, file);
+
+	if (r == 0 || file || (options->action != OPTIONS_RUN && options->action != OPTIONS_MARK))
+		return r;
+	/* It is the agent's: a user's command shall not fail for it. */
+	log_warning("leaving the rest of that file out");
+	return 0;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
 	struct parser parser = { 0 };
@@ -364,8 +376,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	r = parse_line(options, &parser, argc, argv);
 	if (r < 0 || options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION)
 		return r;
-	/* The file before the options, so that they win over it. */
-	r = load_file(options, parser.file ? parser.file : OPTIONS_DEFAULT_FILE, parser.file);
+	r = load_settings(options, parser.file);
 	if (r < 0)
 		return r;
 	parser.settings = true;
