@@ -19,6 +19,9 @@ enum sample_has {
 	SAMPLE_HAS_PACE = 1 << 5,
 	SAMPLE_HAS_AGENT = 1 << 6,	/* agent_exits */
 	SAMPLE_HAS_TAKEN = 1 << 7,
+	/* Of the store only. */
+	SAMPLE_HAS_CLOCK_ERROR = 1 << 8,	/* of t_wall_ns; older versions stored none */
+	SAMPLE_AFTER_GAP = 1 << 9,	/* samples before it are missing */
 };
 
 /* Why samples are taken at the rate at which they are. Numbers are on the wire. */
