@@ -21,6 +21,9 @@
 /* libvirt's connection, and changes under way. */
 #define WORKERS_MAX 6
 
+/* For the store's background work, after each commit. */
+#define WORK_NS 50000000LL
+
 struct parts {
 	struct config config;
 	struct worker *worker;
@@ -54,6 +57,15 @@ static void on_signal(int fd, int events, void *ctx)
 		loop_quit();
 }
 
+/* What is due in the background, as long as nothing that comes in has to wait for it. */
+static void work_for_a_while(struct store *store)
+{
+	int64_t until_ns = now_ns() + WORK_NS;
+
+	while (store_work(store, now_ns()) > 0 && now_ns() < until_ns)
+		;
+}
+
 static void on_flush(void *ctx)
 {
 	struct parts *p = ctx;
@@ -64,6 +76,7 @@ static void on_flush(void *ctx)
 		collect_committed(p->collect);
 	store_get_stats(p->store, &stats);
 	http_flushed(p->http, what, &stats);
+	work_for_a_while(p->store);
 }
 
 /* SIGTERM and SIGINT arrive through the loop; no thread may take them elsewhere. */

@@ -1,11 +1,13 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: GPL-2.0-or-later
-# A database that an older vmexitd made (tests/data/schema-N) is taken over by this one:
-# every value of it is there afterwards. A newer one is refused and left alone.
+# A database that an older vmexitd made is taken over by this one: every value of it is
+# there afterwards. tests/data/schema-1 is of version 1, the recordings beside it are of
+# version 2. A newer one is refused and left alone.
 use strict;
 use warnings;
 use File::Copy qw(copy);
 use FindBin;
+use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use lib "$FindBin::Bin/lib";
 use Daemon;
 use JSON::PP;
@@ -16,16 +18,22 @@ my $db = "$dir/v.db";
 # Reading a database makes files beside it.
 copy("$data/vmexit.db", "$dir/old.db") or die "$dir: $!";
 
-# A table's rows with the given columns, the order being that of its id.
+my $now = 3;
+my %order = (sample => 'boot, source, sequence');
+
+# A table's rows with the given columns.
 sub rows { my ($file, $table, @columns) = @_;
-	return [map { join '|', @$_ } sql($file, 'SELECT ' . join(', ', map { "quote($_)" } @columns) . " FROM $table ORDER BY id")] }
+	return [map { join '|', @$_ } sql($file, 'SELECT ' . join(', ', map { "quote($_)" } @columns) . " FROM $table ORDER BY " . ($order{$table} // 'id'))] }
+
+# Columns of a table in a database, without those that need not stay.
+sub columns { my ($file, $table) = @_;
+	my %not = (vm => qr/^(state|agent|error)$/, sample => qr/^(id|detail)$/);
+	return grep { !$not{$table} || !/$not{$table}/ } map { $_->[0] } sql($file, "SELECT name FROM pragma_table_info('$table')") }
 
 my %columns;
 for my $table ('vm', 'boot', 'sample') {
-	my @names = map { $_->[0] } sql("$dir/old.db", "SELECT name FROM pragma_table_info('$table')");
-	# A VM's state is what the daemon sees now.
-	$columns{$table} = [grep { $table ne 'vm' || !/^(state|agent|error)$/ } @names];
-	ok(@{ $columns{$table} } >= 4, "version 1 has a table $table of " . @names . ' columns');
+	$columns{$table} = [columns("$dir/old.db", $table)];
+	ok(@{ $columns{$table} } >= 4, "version 1 has a table $table of " . @{ $columns{$table} } . ' columns that stay');
 }
 my ($version) = map { $_->[0] } sql("$dir/old.db", 'PRAGMA user_version');
 is($version, 1, 'the recorded database is of version 1');
@@ -35,7 +43,7 @@ is(scalar @{ $old{sample} }, 212, 'with its samples');
 # ---- taken over ----
 copy("$data/vmexit.db", $db) or die "$db: $!";
 ok(daemon("--libvirt=off"), 'vmexitd serves from it');
-like(slurp("$dir/daemon.log"), qr/has version 1; changing it to version 2/, 'and says that it changes it');
+like(slurp("$dir/daemon.log"), qr/has version 1; changing it to version $now/, 'and says that it changes it');
 is_deeply(rows($db, 'boot', @{ $columns{boot} }), $old{boot}, 'every value of every boot');
 is_deeply(rows($db, 'sample', @{ $columns{sample} }), $old{sample}, 'every value of every sample');
 is_deeply(rows($db, 'vm', @{ $columns{vm} }), $old{vm}, 'every VM');
@@ -57,15 +65,63 @@ is_deeply(json('/api/v1/vms/guest/gaps?from=1'), { vm => vm_words(), gaps => [],
 is($http->get("$url/api/v1/vms/guest/reasons?boot=1")->{status}, 404, 'it has no reasons');
 sub vm_words { my $vm = vm('guest'); return { id => $vm->{id}, name => 'guest' } }
 stop('daemon', 'TERM');
-is_deeply([map { $_->[0] } sql($db, 'PRAGMA user_version; PRAGMA integrity_check; PRAGMA foreign_key_check')], ['2', 'ok'], 'version 2, and sound');
+is_deeply([map { $_->[0] } sql($db, 'PRAGMA user_version; PRAGMA integrity_check; PRAGMA foreign_key_check')], [$now, 'ok'], "version $now, and sound");
 
-# ---- again, and by a daemon of the same version that knows one value more ----
+# ---- again ----
 ok(daemon("--libvirt=off"), 'it serves from it again');
 is(() = slurp("$dir/daemon.log") =~ /changing it/g, 1, 'without changing it again');
 stop('daemon', 'TERM');
+
+# ---- version 2 ----
+sub varint { my ($bytes, $at) = @_;
+	my ($v, $shift, $c) = (0, 0);
+	do { $c = $bytes->[$$at++]; $v |= ($c & 0x7f) << $shift; $shift += 7 } while $c & 0x80;
+	return $v }
+
+# A sample's lists by number; those with names without their entries' order.
+sub lists { my $blob = pack 'H*', shift;
+	my %lists;
+	while (length $blob) {
+		my ($number, $length) = unpack 'vv', $blob;
+		my $value = substr $blob, 4, $length;
+		substr($blob, 0, 4 + $length) = '';
+		$lists{$number} = unpack 'H*', $value;
+		next if $number < 34;
+		my ($at, $bytes, @entries) = (0, [unpack 'C*', $value]);
+		while ($at < @$bytes) {
+			my $entry = join ',', map { varint($bytes, \$at) } $number == 35 ? (1, 2) : 1;
+			my $name = $bytes->[$at++];
+			push @entries, $entry . ',' . pack 'C*', @$bytes[$at .. $at + $name - 1];
+			$at += $name;
+		}
+		$lists{$number} = join ';', sort @entries;
+	}
+	return \%lists }
+
+sub details { return [map { lists($_->[0]) } sql($_[0], "SELECT hex(detail) FROM sample ORDER BY $order{sample}")] }
+
+for my $name ('debian-svm', 'debian-vmx') {
+	unlink glob("$dir/old.db* $db*");
+	gunzip("$FindBin::Bin/data/$name/vmexit.db.gz" => "$dir/old.db") or die $GunzipError;
+	is((sql("$dir/old.db", 'PRAGMA user_version'))[0][0], 2, "$name is of version 2");
+	my %tables = map { $_ => [columns("$dir/old.db", $_)] } qw(vm boot mark gap quarantine sample);
+	my %before = map { $_ => rows("$dir/old.db", $_, @{ $tables{$_} }) } keys %tables;
+	my $details = details("$dir/old.db");
+	cmp_ok(scalar(grep { %$_ } @$details), '>=', 100, 'with lists');
+	copy("$dir/old.db", $db) or die "$db: $!";
+	ok(daemon('--libvirt=off'), 'vmexitd serves from it');
+	is_deeply(rows($db, $_, @{ $tables{$_} }), $before{$_}, "every value of the table $_ (" . @{ $before{$_} } . ' rows)') for sort keys %tables;
+	is_deeply(details($db), $details, 'every list of every sample');
+	stop('daemon', 'TERM');
+	is_deeply([map { $_->[0] } sql($db, 'PRAGMA user_version; PRAGMA integrity_check; PRAGMA foreign_key_check')], [$now, 'ok'], "version $now, and sound");
+	my ($used, $then) = map { my $file = $_; my @n = map { $_->[0] } sql($file, 'PRAGMA page_count; PRAGMA freelist_count; PRAGMA page_size'); ($n[0] - $n[1]) * $n[2] } $db, "$dir/old.db";
+	cmp_ok($used, '<', $then, "and smaller: $used of $then bytes in use");
+}
+unlink glob("$db*");
+copy("$dir/old.db", $db);
 system('sqlite3', $db, 'ALTER TABLE sample DROP COLUMN pages_swapped_out');
-ok(daemon("--libvirt=off"), 'a value of the workload that came later');
-ok((grep { $_->[0] eq 'pages_swapped_out' } sql($db, "SELECT name FROM pragma_table_info('sample')")), 'gets its column');
+ok(daemon('--libvirt=off'), 'one from before a value of the workload was known');
+is((sql($db, 'SELECT count(*), count(pages_swapped_in), count(pages_swapped_out) FROM sample WHERE source = 0'))[0][2], 0, 'which is not known then');
 stop('daemon', 'TERM');
 
 # ---- refused ----
@@ -75,9 +131,9 @@ sub refused { my $file = shift;
 	waitpid($pid, 0);
 	delete $running{refused};
 	return $? >> 8 }
-my $before = do { copy("$data/vmexit.db", $db); unlink glob("$db-*"); system('sqlite3', $db, 'PRAGMA user_version = 3'); slurp($db) };
+my $before = do { unlink glob("$db*"); copy("$data/vmexit.db", $db); system('sqlite3', $db, 'PRAGMA user_version = ' . ($now + 1)); slurp($db) };
 is(refused($db), 1, 'a newer version is refused');
-like(slurp("$dir/refused.log"), qr/has version 3, this vmexitd knows up to 2; install the newer vmexitd, or name another file/, 'with words');
+like(slurp("$dir/refused.log"), qr/has version 4, this vmexitd knows up to 3; install the newer vmexitd, or name another file/, 'with words');
 is(slurp($db), $before, 'and left as it was');
 system('sqlite3', "$dir/other.db", 'CREATE TABLE t (x); INSERT INTO t VALUES (1)');
 $before = slurp("$dir/other.db");

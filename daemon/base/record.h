@@ -108,6 +108,7 @@ struct boot {
 	uint64_t last_sequence[SOURCES];	/* of a sample, mark, gap or quarantined one */
 	uint64_t committed[SOURCES];		/* likewise */
 	int64_t last_t_ns[SOURCES];		/* of a sample */
+	bool has_base[SOURCES];			/* its first exits are stored */
 	struct counters last[SOURCES];		/* of the last sample that had them */
 	struct open_range open;			/* guest's; valid while it ends last_sequence */
 	bool has_taken;				/* as loaded: the next is known */

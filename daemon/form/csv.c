@@ -94,7 +94,7 @@ size_t csv_row(char buf[CSV_LINE_MAX], const char *vm_key, const struct row *row
 	add_value(&line, s->has & SAMPLE_HAS_AWAY, s->idle_cycles);
 	add_value(&line, s->has & SAMPLE_HAS_AGENT, s->agent_exits);
 	add_value(&line, s->has & SAMPLE_HAS_TAKEN, s->taken);
-	add_seconds(&line, row->has_clock_error, s->clock_error_ns, 9);
+	add_seconds(&line, s->has & SAMPLE_HAS_CLOCK_ERROR, s->clock_error_ns, 9);
 	add_seconds(&line, s->has & SAMPLE_HAS_PACE, s->interval_us, 6);
 	for (int i = 0; i < WORKLOAD_COUNT; i++)
 		add_value(&line, s->workload.mask >> i & 1, s->workload.value[i]);

@@ -279,7 +279,7 @@ static void get_csv(struct context *c)
 
 	if (!known_params(c, "boot from to source") || !parse_filter(c, false, &filter, &boot))
 		return;
-	r = cursor_new(c->query, &filter, &c->answer->cursor);
+	r = cursor_new(c->query, &filter, false, &c->answer->cursor);
 	if (r < 0) {
 		fail_reading(c, r);
 		return;

@@ -11,6 +11,7 @@
 
 #include "daemon/intake/boots.h"
 #include "daemon/intake/intake.h"
+#include "daemon/sql/tables.h"
 #include "daemon/store/testsample.h"
 #include "guest-agent/shared/tap.h"
 
@@ -40,6 +41,7 @@ static inline int64_t number(const char *sql)
 
 	store_flush(setting.store, 0);
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+	    tables_register(db, 0) == SQLITE_OK &&
 	    sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
 	    sqlite3_step(stmt) == SQLITE_ROW)
 		v = sqlite3_column_int64(stmt, 0);

@@ -5,22 +5,21 @@
 #include <stdlib.h>
 
 #include "daemon/query/querypart.h"
-
-/* Rows per statement. */
-#define CHUNK 512
+#include "daemon/store/samplechunk.h"
 
 struct cursor {
 	struct query *query;
 	struct query_filter filter;
+	bool with_detail;
 	struct boot *boots;		/* oldest first */
 	size_t boots_count;
 	size_t boot;			/* index of the current one */
 	enum sample_source source;	/* the current one */
 	bool begun;			/* the current boot and source are under way */
-	int64_t after_ns;
+	uint64_t after;			/* sequence */
 	uint64_t base;
-	struct row rows[CHUNK];
-	size_t rows_count, next_row;
+	struct block block;		/* chunk NULL: the next is to be read */
+	struct samplechunk_reader *reader;
 	struct row_pair pair;
 };
 
@@ -52,7 +51,8 @@ static int collect_boot(void *ctx, const struct boot *boot)
 	return 0;
 }
 
-int cursor_new(struct query *query, const struct query_filter *filter, struct cursor **ret_cursor)
+int cursor_new(struct query *query, const struct query_filter *filter, bool with_detail,
+	       struct cursor **ret_cursor)
 {
 	struct collected_boots found = { .filter = filter };
 	struct cursor *cursor;
@@ -71,6 +71,7 @@ int cursor_new(struct query *query, const struct query_filter *filter, struct cu
 	}
 	cursor->query = query;
 	cursor->filter = *filter;
+	cursor->with_detail = with_detail;
 	if (cursor->filter.sources == 0)
 		cursor->filter.sources = (1 << SOURCES) - 1;
 	if (cursor->filter.to_ns == 0)
@@ -81,44 +82,54 @@ int cursor_new(struct query *query, const struct query_filter *filter, struct cu
 	return 0;
 }
 
+static void drop_block(struct cursor *c)
+{
+	samplechunk_close(c->reader);
+	chunk_free(c->block.chunk);
+	c->reader = NULL;
+	c->block.chunk = NULL;
+}
+
 void cursor_free(struct cursor *cursor)
 {
 	if (!cursor)
 		return;
+	drop_block(cursor);
 	free(cursor->boots);
 	free(cursor);
 }
 
-/* Where the current boot and source begin under the filter. */
+/* Where the current boot and source begin. */
 static int begin_part(struct cursor *c)
 {
-	const struct boot *boot = &c->boots[c->boot];
-	struct row before;
-	int r = -ENOENT;
-
 	c->begun = true;
-	c->after_ns = c->filter.from_ns ? c->filter.from_ns - 1 : INT64_MIN;
-	c->rows_count = c->next_row = 0;
-	if (c->filter.from_ns)
-		r = query_part_before(c->query, boot, c->source, c->filter.from_ns, &before);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	c->pair.has_before = r == 0;
-	if (c->pair.has_before)
-		c->pair.before = before.sample;
-	return query_part_base(c->query, boot, c->source, &c->base);
+	c->after = 0;
+	c->pair = (struct row_pair){ .row.boot = &c->boots[c->boot], .row.source = c->source };
+	return query_part_base(query_part_blocks(c->query), &c->boots[c->boot], c->source,
+			       &c->base);
 }
 
-static int read_chunk(struct cursor *c)
+/* The next block of the current boot and source: 1, or 0 behind the last. */
+static int next_block(struct cursor *c)
 {
+	struct blocks *b = query_part_blocks(c->query);
 	int r;
 
-	c->rows_count = c->next_row = 0;
-	r = query_part_rows(c->query, &c->boots[c->boot], c->source, c->after_ns, c->filter.to_ns,
-			    c->rows, CHUNK, &c->rows_count);
-	if (c->rows_count > 0)
-		c->after_ns = c->rows[c->rows_count - 1].sample.t_wall_ns;
-	return r;
+	do {
+		r = blocks_next(b, c->boots[c->boot].id, c->source, c->after,
+				c->filter.from_ns ? c->filter.from_ns : INT64_MIN, c->filter.to_ns,
+				&c->block);
+		/* What is damaged is a hole; the rest is not to be lost for it. */
+		if (r == -EBADMSG)
+			c->after = c->block.to_sequence;
+	} while (r == -EBADMSG);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	c->after = c->block.to_sequence;
+	r = samplechunk_open(c->block.chunk, c->with_detail, &c->reader);
+	if (r < 0)
+		drop_block(c);
+	return r == -EBADMSG ? next_block(c) : r < 0 ? r : 1;
 }
 
 static void next_part(struct cursor *c)
@@ -130,40 +141,108 @@ static void next_part(struct cursor *c)
 	}
 }
 
+/* The block's next sample within the filter: 1, or 0 behind its last. */
+static int next_row(struct cursor *c)
+{
+	struct row_pair *pair = &c->pair;
+	struct sample *s = &pair->row.sample;
+	bool has_row = s->sequence > 0;
+
+	for (;;) {
+		struct sample before = *s;
+
+		if (!samplechunk_next(c->reader, s)) {
+			*s = before;
+			return 0;
+		}
+		/* The one before, which the part knows already if it is not its first block. */
+		if (s->sequence < c->block.from_sequence && has_row) {
+			*s = before;
+			continue;
+		}
+		pair->has_before = has_row;
+		pair->before = before;
+		pair->before.detail = NULL;
+		pair->before.detail_len = 0;
+		has_row = true;
+		if (s->sequence >= c->block.from_sequence &&
+		    (int64_t)s->t_wall_ns >= c->filter.from_ns &&
+		    (int64_t)s->t_wall_ns <= c->filter.to_ns)
+			return 1;
+	}
+}
+
 int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair)
 {
 	struct cursor *c = cursor;
-	struct row_pair *pair = &c->pair;
+	int r = 0;
 
 	while (c->boot < c->boots_count) {
-		int r = 0;
-
 		if (!(c->filter.sources & 1 << c->source)) {
 			next_part(c);
 			continue;
 		}
-		if (!c->begun) {
+		if (!c->begun)
 			r = begin_part(c);
-		} else if (c->next_row > 0) {
-			pair->has_before = true;
-			pair->before = pair->row.sample;
-		}
-		if (r == 0 && c->next_row == c->rows_count)
-			r = read_chunk(c);
+		if (r == 0 && !c->reader)
+			r = next_block(c);
+		else if (r == 0)
+			r = 1;
 		if (r < 0)
 			return r;
-		if (c->next_row == c->rows_count) {
+		if (r == 0) {
 			next_part(c);
 			continue;
 		}
-		pair->row = c->rows[c->next_row++];
-		pair->row.boot = &c->boots[c->boot];
-		pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS
-				      ? pair->row.sample.exits - c->base
-				      : 0;
-		*ret_pair = pair;
+		r = next_row(c);
+		if (r == 0) {
+			drop_block(c);
+			continue;
+		}
+		c->pair.exits = c->pair.row.sample.has & SAMPLE_HAS_EXITS
+					? c->pair.row.sample.exits - c->base
+					: 0;
+		*ret_pair = &c->pair;
 		return 1;
 	}
+	return 0;
+}
+
+/* Take in the samples of one boot and source. */
+static int add_extent(struct cursor *c, struct cursor_extent *extent)
+{
+	struct blocks *b = query_part_blocks(c->query);
+	struct archive_of of = { .boot = c->boots[c->boot].id, .source = c->source };
+	int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
+	struct archive_entry entry = { 0 };
+	struct journal_end end;
+	uint64_t samples = 0;
+	int r;
+
+	while ((r = archive_next(b->archive, &of, entry.to_sequence,
+				 c->filter.from_ns ? c->filter.from_ns : INT64_MIN,
+				 c->filter.to_ns, &entry)) == 0) {
+		samples += entry.samples;
+		from_ns = entry.from_ns < from_ns ? entry.from_ns : from_ns;
+		to_ns = entry.to_ns > to_ns ? entry.to_ns : to_ns;
+	}
+	if (r == -ENOENT)
+		r = journal_end(b->journal, of.boot, of.source, &end);
+	if (r < 0)
+		return r;
+	if (end.samples && end.to_ns >= c->filter.from_ns && end.from_ns <= c->filter.to_ns) {
+		samples += end.samples;
+		from_ns = end.from_ns < from_ns ? end.from_ns : from_ns;
+		to_ns = end.to_ns > to_ns ? end.to_ns : to_ns;
+	}
+	if (samples == 0)
+		return 0;
+	from_ns = from_ns > c->filter.from_ns ? from_ns : c->filter.from_ns;
+	to_ns = to_ns < c->filter.to_ns ? to_ns : c->filter.to_ns;
+	extent->from_ns = extent->most_samples && extent->from_ns < from_ns ? extent->from_ns
+									     : from_ns;
+	extent->to_ns = extent->to_ns > to_ns ? extent->to_ns : to_ns;
+	extent->most_samples = extent->most_samples > samples ? extent->most_samples : samples;
 	return 0;
 }
 
@@ -172,31 +251,16 @@ int cursor_extent(struct query *query, const struct query_filter *filter,
 {
 	struct cursor_extent extent = { 0 };
 	struct cursor *c;
-	int r = cursor_new(query, filter, &c);
+	int r = cursor_new(query, filter, false, &c);
 
 	if (r < 0)
 		return r;
-	for (; c->boot < c->boots_count; next_part(c)) {
-		struct query_span span;
-
-		if (!(c->filter.sources & 1 << c->source))
-			continue;
-		r = query_part_span(query, &c->boots[c->boot], c->source, c->filter.from_ns,
-				    c->filter.to_ns, &span);
-		if (r < 0)
-			break;
-		if (span.samples == 0)
-			continue;
-		if (span.samples > extent.most_samples)
-			extent.most_samples = span.samples;
-		if (extent.to_ns == 0 || span.from_ns < extent.from_ns)
-			extent.from_ns = span.from_ns;
-		if (span.to_ns > extent.to_ns)
-			extent.to_ns = span.to_ns;
+	for (; c->boot < c->boots_count && r == 0; next_part(c)) {
+		if (c->filter.sources & 1 << c->source)
+			r = add_extent(c, &extent);
 	}
 	cursor_free(c);
-	if (r < 0)
-		return r;
-	*ret_extent = extent;
-	return 0;
+	if (r == 0)
+		*ret_extent = extent;
+	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Long answers: samples by boot, source and time, read in short statements, so
- * that no reader holds back a checkpoint. Logging (database errors only).
+ * Long answers: samples by boot, source and time, read block by block, so that no
+ * reader holds back a checkpoint. Logging (database errors only).
  */
 #ifndef DAEMON_CURSOR_H
 #define DAEMON_CURSOR_H
@@ -11,19 +11,21 @@
 struct cursor;
 
 /*
- * Begin in front of the first sample that @filter (copied) admits. @query must outlive
- * the result, which is freed with cursor_free(). Returns 0 or -errno.
+ * Begin in front of the first sample that @filter (copied) admits; samples come with their
+ * lists if @with_detail. @query must outlive the result, which is freed with cursor_free().
+ * Returns 0 or -errno.
  */
-int cursor_new(struct query *query, const struct query_filter *filter, struct cursor **ret_cursor);
+int cursor_new(struct query *query, const struct query_filter *filter, bool with_detail,
+	       struct cursor **ret_cursor);
 void cursor_free(struct cursor *cursor);
 
 /*
  * 1 with the next row (valid until the next call), 0 at the end, or -errno. Boots
- * come oldest first, each with one source after the other, each of these by time.
+ * come oldest first, each with one source after the other, each of these by sequence.
  */
 int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair);
 
-/* How much a cursor has to walk; zeros when there is nothing. Returns 0 or -errno. */
+/* How much a cursor has to walk, about; zeros when there is nothing. Returns 0 or -errno. */
 struct cursor_extent {
 	uint64_t most_samples;		/* of one boot and source */
 	int64_t from_ns, to_ns;

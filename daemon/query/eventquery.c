@@ -8,6 +8,7 @@
 
 #include "daemon/store/db.h"
 #include "daemon/query/querypart.h"
+#include "daemon/store/samplechunk.h"
 #include "guest-agent/shared/detail.h"
 
 static const char sql_marks[] =
@@ -30,13 +31,6 @@ static const char sql_quarantined[] =
 	"SELECT min(from_sequence), max(to_sequence), min(from_ns), max(to_ns), sum(count),"
 	" (SELECT cause FROM quarantine WHERE boot = ?1 ORDER BY from_sequence DESC LIMIT 1)"
 	" FROM quarantine WHERE boot = ?1";
-
-static const char sql_first_detail[] =
-	"SELECT t_ns, detail FROM sample WHERE boot = ?1 AND source = ?2 AND detail IS NOT NULL"
-	" ORDER BY t_ns";
-static const char sql_last_detail[] =
-	"SELECT t_ns, detail FROM sample WHERE boot = ?1 AND source = ?2 AND detail IS NOT NULL"
-	" ORDER BY t_ns DESC";
 
 /* A statement with its integers bound. Returns 0 or -errno. */
 static int ask(sqlite3 *db, const char *sql, const int64_t *values, size_t n,
@@ -149,33 +143,90 @@ int eventquery_quarantined(struct query *query, const struct boot *boot, struct 
 	return r < 0 ? r : r > 0 ? 0 : -EIO;
 }
 
-/* Fill @detail from a row; false if it has no reasons. */
-static bool get_detail(sqlite3_stmt *stmt, struct eventquery_detail *detail)
+/* Fill @detail from a sample; false if it has no reasons. */
+static bool get_detail(const struct sample *sample, struct eventquery_detail *detail)
 {
-	size_t len = sqlite3_column_bytes(stmt, 1);
 	struct detail_iter iter;
 
-	if (len > sizeof(detail->detail) ||
-	    !detail_find(sqlite3_column_blob(stmt, 1), len, DETAIL_REASONS, &iter))
+	if (sample->detail_len > sizeof(detail->detail) ||
+	    !detail_find(sample->detail, sample->detail_len, DETAIL_REASONS, &iter))
 		return false;
-	detail->t_ns = sqlite3_column_int64(stmt, 0);
-	detail->len = len;
-	memcpy(detail->detail, sqlite3_column_blob(stmt, 1), len);
+	detail->t_ns = sample->t_wall_ns;
+	detail->len = sample->detail_len;
+	memcpy(detail->detail, sample->detail, sample->detail_len);
 	return true;
+}
+
+static bool has_reasons(const struct chunk *chunk)
+{
+	for (size_t i = 0; i < chunk_columns(chunk); i++) {
+		if (chunk_key(chunk, i)->kind == KEY_REASON_COUNT)
+			return true;
+	}
+	return false;
+}
+
+/* The first or @last one of a chunk: 1, or 0 if it has none. */
+static int find_in(struct chunk *chunk, bool last, struct eventquery_detail *ret_detail)
+{
+	struct samplechunk_reader *reader;
+	struct sample sample;
+	int found = 0;
+	int r;
+
+	if (!has_reasons(chunk))
+		return 0;
+	r = samplechunk_open(chunk, true, &reader);
+	if (r < 0)
+		return r == -EBADMSG ? 0 : r;
+	while (!(found && !last) && samplechunk_next(reader, &sample))
+		found |= get_detail(&sample, ret_detail);
+	samplechunk_close(reader);
+	return found;
+}
+
+/* The journal's last sample is the one that is asked for, nearly always. */
+static int find_newest(struct blocks *b, const struct boot *boot, enum sample_source source,
+		       struct eventquery_detail *ret_detail)
+{
+	struct journal_end end;
+	struct journal_row row;
+	int r = journal_end(b->journal, boot->id, source, &end);
+
+	if (r < 0 || end.samples == 0)
+		return r;
+	r = journal_row(b->journal, end.last_id, &row);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return get_detail(&row.sample, ret_detail);
 }
 
 int eventquery_detail(struct query *query, const struct boot *boot, enum sample_source source,
 		      bool last, struct eventquery_detail *ret_detail)
 {
-	sqlite3 *db = query_part_db(query);
-	sqlite3_stmt *stmt;
+	struct blocks *b = query_part_blocks(query);
+	uint64_t after = 0;
 	bool found = false;
-	int r = ASK(db, last ? sql_last_detail : sql_first_detail, &stmt, boot->id, source);
+	int r = last ? find_newest(b, boot, source, ret_detail) : 0;
 
-	if (r < 0)
-		return r;
-	while (!found && (r = step(db, stmt)) > 0)
-		found = get_detail(stmt, ret_detail);
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : found ? 0 : -ENOENT;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	while (!(found && !last)) {
+		struct block block;
+
+		r = blocks_next(b, boot->id, source, after, INT64_MIN, INT64_MAX, &block);
+		if (r == -ENOENT)
+			break;
+		after = block.to_sequence;
+		if (r == -EBADMSG)
+			continue;
+		if (r == 0) {
+			r = find_in(block.chunk, last, ret_detail);
+			chunk_free(block.chunk);
+		}
+		if (r < 0)
+			return r;
+		found |= r;
+	}
+	return found ? 0 : -ENOENT;
 }

@@ -18,12 +18,7 @@ enum {
 	STMT_BOOTS,
 	STMT_BOOT,
 	STMT_BOOT_BY_ID,
-	STMT_SPAN,
-	STMT_FIRST,
-	STMT_BEFORE,
-	STMT_SINCE,
 	STMT_LAST_ID,
-	STMT_AFTER,
 	STMTS
 };
 
@@ -31,14 +26,6 @@ enum {
 #define BOOT_COLUMNS \
 	"id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id, kernel, agent," \
 	" vcpus, tsc_khz, reason_namespace"
-/* Without the lists, which are long and seldom asked for. */
-#define SAMPLE_FIXED_COLUMNS \
-	"id, boot, source, sequence, t_ns, t_boot_ns, exits, handling_cycles, away_cycles," \
-	" idle_cycles, agent_exits, interval_us, pace, clock_error_ns, taken"
-#define SAMPLE_FIXED_COUNT 15
-#define X(identifier, type, unit) ", " #identifier
-#define SAMPLE_COLUMNS SAMPLE_FIXED_COLUMNS WORKLOAD_MAP(X)
-
 static const char *const sql[STMTS] = {
 	[STMT_VMS] = "SELECT " VM_COLUMNS " FROM vm ORDER BY name, key",
 	[STMT_VM_BY_KEY] = "SELECT " VM_COLUMNS " FROM vm WHERE key = ?",
@@ -50,23 +37,13 @@ static const char *const sql[STMTS] = {
 	[STMT_BOOT] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ?1 AND (number = ?2 OR ?2 = 0)"
 		      " ORDER BY number DESC LIMIT 1",
 	[STMT_BOOT_BY_ID] = "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?",
-	[STMT_SPAN] = "SELECT count(*), min(t_ns), max(t_ns) FROM sample"
-		      " WHERE boot = ? AND source = ? AND t_ns >= ? AND t_ns <= ?",
-	[STMT_FIRST] = "SELECT " SAMPLE_COLUMNS " FROM sample"
-		       " WHERE boot = ? AND source = ? AND exits IS NOT NULL ORDER BY t_ns LIMIT 1",
-	[STMT_BEFORE] = "SELECT " SAMPLE_COLUMNS " FROM sample"
-			" WHERE boot = ? AND source = ? AND t_ns < ? ORDER BY t_ns DESC LIMIT 1",
-	[STMT_SINCE] = "SELECT " SAMPLE_COLUMNS " FROM sample WHERE id > ? ORDER BY id LIMIT ?",
-	[STMT_LAST_ID] = "SELECT coalesce(max(id), 0) FROM sample",
-	[STMT_AFTER] = "SELECT " SAMPLE_COLUMNS " FROM sample"
-		       " WHERE boot = ? AND source = ? AND t_ns > ? AND t_ns <= ?"
-		       " ORDER BY t_ns LIMIT ?",
+	[STMT_LAST_ID] = "SELECT coalesce(max(id), 0) FROM journal",
 };
-#undef X
 
 struct query {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMTS];
+	struct blocks blocks;
 	/* The boot that rows of query_since() refer to; successive rows share it. */
 	struct boot boot;
 	struct query_vm vm;
@@ -80,6 +57,8 @@ int query_open(const char *path, struct query **ret_query)
 	if (!q)
 		return -ENOMEM;
 	r = db_open_reader(path, &q->db);
+	if (r == 0)
+		r = blocks_open(q->db, &q->blocks);
 	for (int i = 0; i < STMTS && r == 0; i++) {
 		int rc = sqlite3_prepare_v3(q->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
 					    &q->stmt[i], NULL);
@@ -101,6 +80,7 @@ void query_free(struct query *query)
 		return;
 	for (int i = 0; i < STMTS; i++)
 		sqlite3_finalize(query->stmt[i]);
+	blocks_close(&query->blocks);
 	if (query->db)
 		(void)sqlite3_close(query->db);
 	free(query);
@@ -173,50 +153,6 @@ static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
 	boot->vcpus = sqlite3_column_int64(stmt, 10);
 	boot->tsc_khz = sqlite3_column_int64(stmt, 11);
 	boot->reason_namespace = sqlite3_column_int64(stmt, 12);
-}
-
-static bool get_known(sqlite3_stmt *stmt, int column, uint64_t *to)
-{
-	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
-		return false;
-	*to = (uint64_t)sqlite3_column_int64(stmt, column);
-	return true;
-}
-
-static void get_has(sqlite3_stmt *stmt, int column, enum sample_has flag, struct sample *sample,
-		    uint64_t *to)
-{
-	if (get_known(stmt, column, to))
-		sample->has |= flag;
-}
-
-static void get_row(sqlite3_stmt *stmt, struct row *row, int64_t *ret_boot_id)
-{
-	struct sample *sample = &row->sample;
-	uint64_t interval_us = 0;
-
-	memset(row, 0, sizeof(*row));
-	row->id = sqlite3_column_int64(stmt, 0);
-	*ret_boot_id = sqlite3_column_int64(stmt, 1);
-	row->source = sqlite3_column_int(stmt, 2);
-	sample->sequence = sqlite3_column_int64(stmt, 3);
-	sample->t_wall_ns = sqlite3_column_int64(stmt, 4);
-	sample->t_boot_ns = sqlite3_column_int64(stmt, 5);
-	get_has(stmt, 6, SAMPLE_HAS_EXITS, sample, &sample->exits);
-	get_has(stmt, 7, SAMPLE_HAS_HANDLING, sample, &sample->handling_cycles);
-	get_has(stmt, 8, SAMPLE_HAS_AWAY, sample, &sample->away_cycles);
-	sample->idle_cycles = sqlite3_column_int64(stmt, 9);
-	get_has(stmt, 10, SAMPLE_HAS_AGENT, sample, &sample->agent_exits);
-	get_has(stmt, 11, SAMPLE_HAS_PACE, sample, &interval_us);
-	sample->interval_us = interval_us;
-	sample->pace = sqlite3_column_int(stmt, 12);
-	row->has_clock_error = sqlite3_column_type(stmt, 13) != SQLITE_NULL;
-	sample->clock_error_ns = sqlite3_column_int64(stmt, 13);
-	get_has(stmt, 14, SAMPLE_HAS_TAKEN, sample, &sample->taken);
-	for (int i = 0; i < WORKLOAD_COUNT; i++) {
-		if (get_known(stmt, SAMPLE_FIXED_COUNT + i, &sample->workload.value[i]))
-			sample->workload.mask |= 1ULL << i;
-	}
 }
 
 int query_vms(struct query *query, query_vm_fn fn, void *ctx)
@@ -293,133 +229,24 @@ int query_boot(struct query *query, int64_t vm_id, uint32_t number, struct boot 
 	return r < 0 ? r : one_boot(query, STMT_BOOT, ret_boot);
 }
 
-static int one_row(struct query *q, int which, struct row *ret_row)
-{
-	int64_t boot_id;
-	int r = step(q, which);
-
-	if (r <= 0)
-		return r < 0 ? r : -ENOENT;
-	get_row(q->stmt[which], ret_row, &boot_id);
-	(void)sqlite3_reset(q->stmt[which]);
-	return 0;
-}
-
 struct sqlite3 *query_part_db(struct query *query)
 {
 	return query->db;
 }
 
-int query_part_before(struct query *query, const struct boot *boot, enum sample_source source,
-		      int64_t t_ns, struct row *ret_row)
+struct blocks *query_part_blocks(struct query *query)
 {
-	int r = BIND(query, STMT_BEFORE, boot->id, source, t_ns);
-
-	return r < 0 ? r : one_row(query, STMT_BEFORE, ret_row);
+	return &query->blocks;
 }
 
-int query_part_base(struct query *query, const struct boot *boot, enum sample_source source,
-		    uint64_t *ret_base)
+int query_part_begin(struct query *query)
 {
-	struct row first;
-	int r;
-
-	*ret_base = 0;
-	if (boot->cause == BOOT_CREATED)
-		return 0;
-	r = BIND(query, STMT_FIRST, boot->id, source);
-	if (r == 0)
-		r = one_row(query, STMT_FIRST, &first);
-	if (r == 0)
-		*ret_base = first.sample.exits;
-	return r == -ENOENT ? 0 : r;
+	return db_exec(query->db, "BEGIN", "cannot begin to read");
 }
 
-int query_part_rows(struct query *query, const struct boot *boot, enum sample_source source,
-		    int64_t after_ns, int64_t to_ns, struct row *ret_rows, size_t max,
-		    size_t *ret_count)
+void query_part_end(struct query *query)
 {
-	int r = BIND(query, STMT_AFTER, boot->id, source, after_ns, to_ns, max);
-	size_t count = 0;
-
-	while (r == 0 && (r = step(query, STMT_AFTER)) > 0) {
-		int64_t boot_id;
-
-		get_row(query->stmt[STMT_AFTER], &ret_rows[count++], &boot_id);
-		r = 0;
-	}
-	if (r == 0)
-		*ret_count = count;
-	return r;
-}
-
-int query_part_span(struct query *query, const struct boot *boot, enum sample_source source,
-		    int64_t from_ns, int64_t to_ns, struct query_span *ret_span)
-{
-	sqlite3_stmt *stmt = query->stmt[STMT_SPAN];
-	int r = BIND(query, STMT_SPAN, boot->id, source, from_ns, to_ns);
-
-	if (r == 0)
-		r = step(query, STMT_SPAN);
-	if (r < 0)
-		return r;
-	*ret_span = (struct query_span){
-		.samples = sqlite3_column_int64(stmt, 0),
-		.from_ns = sqlite3_column_int64(stmt, 1),
-		.to_ns = sqlite3_column_int64(stmt, 2),
-	};
-	(void)sqlite3_reset(stmt);
-	return 0;
-}
-
-static int complete_pair(struct query *q, const struct boot *boot, struct row_pair *pair)
-{
-	struct row before;
-	uint64_t base;
-	int r = query_part_before(q, boot, pair->row.source, pair->row.sample.t_wall_ns, &before);
-
-	if (r < 0 && r != -ENOENT)
-		return r;
-	pair->has_before = r == 0;
-	if (pair->has_before)
-		pair->before = before.sample;
-	r = query_part_base(q, boot, pair->row.source, &base);
-	pair->row.boot = boot;
-	pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS ? pair->row.sample.exits - base : 0;
-	return r;
-}
-
-int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
-		 struct row_pair *ret_pair)
-{
-	struct row_pair pair;
-	int r = query_part_before(query, boot, source, INT64_MAX, &pair.row);
-
-	if (r == 0)
-		r = complete_pair(query, boot, &pair);
-	if (r == 0)
-		*ret_pair = pair;
-	return r;
-}
-
-int query_span(struct query *query, const struct boot *boot, enum sample_source source,
-	       struct query_span *ret_span)
-{
-	struct query_span span;
-	struct row_pair pair;
-	int r = query_part_span(query, boot, source, 0, INT64_MAX, &span);
-
-	if (r < 0)
-		return r;
-	if (span.samples == 0)
-		return -ENOENT;
-	r = query_latest(query, boot, source, &pair);
-	if (r < 0)
-		return r;
-	span.has_exits = pair.row.sample.has & SAMPLE_HAS_EXITS;
-	span.exits = pair.exits;
-	*ret_span = span;
-	return 0;
+	(void)db_exec(query->db, "COMMIT", "cannot end reading");
 }
 
 /* Fill the query's own boot and VM, unless they are the ones asked for already. */
@@ -444,22 +271,13 @@ static int recall_boot(struct query *q, int64_t boot_id)
 	return 0;
 }
 
-int query_since(struct query *query, int64_t after, int limit, query_pair_fn fn, void *ctx)
+int query_part_boot(struct query *query, int64_t id, const struct boot **ret_boot,
+		    const struct query_vm **ret_vm)
 {
-	int r = BIND(query, STMT_SINCE, after, limit);
+	int r = recall_boot(query, id);
 
-	while (r == 0 && (r = step(query, STMT_SINCE)) > 0) {
-		struct row_pair pair;
-		int64_t boot_id;
-
-		get_row(query->stmt[STMT_SINCE], &pair.row, &boot_id);
-		r = recall_boot(query, boot_id);
-		if (r == 0)
-			r = complete_pair(query, &query->boot, &pair);
-		if (r == 0)
-			r = fn(ctx, &query->vm, &pair);
-	}
-	(void)sqlite3_reset(query->stmt[STMT_SINCE]);
+	*ret_boot = &query->boot;
+	*ret_vm = &query->vm;
 	return r;
 }
 

@@ -23,11 +23,10 @@ struct query_vm {
 
 /* One sample with what gives it a meaning. */
 struct row {
-	int64_t id;			/* grows with every sample stored */
+	int64_t id;			/* grows with every sample; 0 but from query_since() */
 	const struct boot *boot;	/* belongs to the query; its stored fields only */
 	enum sample_source source;
 	struct sample sample;		/* t_wall_ns: host time; without lists */
-	bool has_clock_error;		/* of that time; not in what older versions stored */
 };
 
 /* A row and the one before it of the same boot and source. */

@@ -83,6 +83,8 @@ bool rate_interval(const struct boot *boot, const struct sample *before, const s
 	double seconds, amount;
 	int64_t from_ns;
 
+	if (now->has & SAMPLE_AFTER_GAP)
+		return false;
 	if (before) {
 		from = counter_of(before, kind);
 		from_ns = before->t_wall_ns;

@@ -35,8 +35,8 @@ const char *rate_kind_unit(int kind);
  * spent handling exits; away: likewise the time from exits to the next entries, without
  * what a vCPU was idle.
  *
- * False when the samples do not tell: a value is missing, a counter fell, no time
- * passed.
+ * False when the samples do not tell: others between them are missing, a value is
+ * missing, a counter fell, no time passed.
  */
 bool rate_interval(const struct boot *boot, const struct sample *before, const struct sample *now,
 		   int kind, double *ret_seconds, double *ret_amount);

@@ -159,7 +159,7 @@ int series_read(struct query *query, const struct query_filter *filter, const in
 		return -EINVAL;
 	r = point_width(query, filter, points, &width_s);
 	if (r == 0)
-		r = cursor_new(query, filter, &cursor);
+		r = cursor_new(query, filter, false, &cursor);
 	while (r == 0 && (r = cursor_next(cursor, &pair)) > 0) {
 		const struct row *row = &pair->row;
 		bool other = row->boot->id != boot_id || row->source != source;

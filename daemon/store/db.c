@@ -63,6 +63,45 @@ int db_number(sqlite3 *db, const char *sql, int64_t *ret_value)
 	return rc == SQLITE_ROW ? 0 : db_error(db, sql, rc);
 }
 
+int db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret_stmt)
+{
+	int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret_stmt, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_error(db, "cannot prepare a statement", rc);
+}
+
+int db_bind(sqlite3 *db, sqlite3_stmt *stmt, const int64_t *values, size_t count)
+{
+	(void)sqlite3_reset(stmt);
+	for (size_t i = 0; i < count; i++) {
+		int rc = sqlite3_bind_int64(stmt, i + 1, values[i]);
+
+		if (rc != SQLITE_OK)
+			return db_error(db, "cannot bind", rc);
+	}
+	return 0;
+}
+
+int db_step(sqlite3 *db, sqlite3_stmt *stmt)
+{
+	int rc = sqlite3_step(stmt);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	(void)sqlite3_reset(stmt);
+	if (rc == SQLITE_DONE)
+		return 0;
+	return (rc & 0xff) == SQLITE_FULL ? -ENOSPC : db_error(db, sqlite3_sql(stmt), rc);
+}
+
+int db_run(sqlite3 *db, sqlite3_stmt *stmt)
+{
+	int r = db_step(db, stmt);
+
+	(void)sqlite3_reset(stmt);
+	return r < 0 ? r : 0;
+}
+
 /*
  * The lock has a file of its own: closing any descriptor of the database would
  * drop SQLite's own locks on it (fcntl locks belong to the process).

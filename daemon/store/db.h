@@ -9,9 +9,11 @@
 #ifndef DAEMON_DB_H
 #define DAEMON_DB_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 /*
  * Open @path for the only writer, making an empty one if there is none. A lock on
@@ -29,6 +31,22 @@ int db_exec(struct sqlite3 *db, const char *sql, const char *what);
 
 /* The number that @sql, a query of one value, answers. Returns 0 or -errno. */
 int db_number(struct sqlite3 *db, const char *sql, int64_t *ret_value);
+
+/* A statement that is kept; finalized by the caller. Returns 0 or -errno. */
+int db_prepare(struct sqlite3 *db, const char *sql, struct sqlite3_stmt **ret_stmt);
+
+/* Begin @stmt anew with @count integers as its first parameters. Returns 0 or -errno. */
+int db_bind(struct sqlite3 *db, struct sqlite3_stmt *stmt, const int64_t *values, size_t count);
+
+#define DB_BIND(db, stmt, ...) \
+	db_bind(db, stmt, (const int64_t[]){ __VA_ARGS__ }, \
+		sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+
+/* 1: a row; 0: none left, and @stmt is reset; or -errno, likewise. A full disk is not logged. */
+int db_step(struct sqlite3 *db, struct sqlite3_stmt *stmt);
+
+/* The one step of a statement that answers no rows. Returns 0 or -errno. */
+int db_run(struct sqlite3 *db, struct sqlite3_stmt *stmt);
 
 /* Log what @db says about @rc, doing @what, and return it as -errno. */
 int db_error(struct sqlite3 *db, const char *what, int rc);

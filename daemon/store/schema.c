@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/migrate.h"
 #include "guest-agent/shared/log.h"
-#include "guest-agent/shared/workload.h"
 
 /*
  * Times are nanoseconds since the epoch on the host's clock. Counters are 64-bit
@@ -39,22 +39,67 @@ static const char vm_and_boot[] =
 	" vcpus INTEGER,"
 	" tsc_khz INTEGER,"
 	" reason_namespace INTEGER,"
+	" created_ns INTEGER,"		/* its KVM VM's begin, if it was seen */
+	" generation INTEGER,"		/* its KVM VM's */
 	" UNIQUE (vm, number)"
 	") STRICT;";
 
+/*
+ * Samples: as they come in the journal, then sealed in chunks. People read them through
+ * the virtual tables of vmexit-sql(7), which look like one row a sample.
+ */
 static const char samples[] =
-	"CREATE TABLE sample ("
-	" id INTEGER PRIMARY KEY,"
-	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	"CREATE TABLE journal ("
+	" id INTEGER PRIMARY KEY,"	/* grows with every sample of any VM */
+	" boot INTEGER NOT NULL,"
 	" source INTEGER NOT NULL,"	/* enum sample_source */
 	" sequence INTEGER NOT NULL,"
 	" t_ns INTEGER NOT NULL,"
-	" t_boot_ns INTEGER,"		/* guest's CLOCK_BOOTTIME */
-	" exits INTEGER,"
-	" handling_cycles INTEGER,"
-	" UNIQUE (boot, source, sequence)"
+	" before INTEGER,"		/* id of the one before, of this boot and source */
+	" sample BLOB NOT NULL"		/* tick.h */
 	") STRICT;"
-	"CREATE INDEX sample_time ON sample (boot, source, t_ns);";
+	"CREATE TABLE journal_end ("
+	" boot INTEGER NOT NULL,"
+	" source INTEGER NOT NULL,"
+	" first_id INTEGER NOT NULL,"
+	" last_id INTEGER NOT NULL,"
+	" samples INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" to_sequence INTEGER NOT NULL,"
+	" from_ns INTEGER NOT NULL,"
+	" to_ns INTEGER NOT NULL,"
+	" PRIMARY KEY (boot, source)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE stream ("
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" source INTEGER NOT NULL,"
+	" base_exits INTEGER,"		/* of its first sample that had exits */
+	" sealed_0 INTEGER NOT NULL,"	/* last sequence in chunks, by tier */
+	" sealed_1 INTEGER NOT NULL,"
+	" sealed_2 INTEGER NOT NULL,"
+	" sealed_3 INTEGER NOT NULL,"
+	" sealed_4 INTEGER NOT NULL,"
+	" last_ns INTEGER,"		/* of the last sample sealed */
+	" last BLOB,"			/* that sample, tick.h */
+	" PRIMARY KEY (boot, source)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE chunk ("
+	" id INTEGER PRIMARY KEY,"
+	" boot INTEGER NOT NULL REFERENCES boot(id),"
+	" source INTEGER NOT NULL,"
+	" tier INTEGER NOT NULL,"	/* 0: samples; rollup.h */
+	" from_sequence INTEGER NOT NULL,"	/* both included */
+	" to_sequence INTEGER NOT NULL,"
+	" from_ns INTEGER NOT NULL,"	/* earliest and latest */
+	" to_ns INTEGER NOT NULL,"
+	" samples INTEGER NOT NULL,"
+	" rows INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"	/* of columns */
+	" columns BLOB NOT NULL"	/* chunk.h */
+	") STRICT;"
+	"CREATE UNIQUE INDEX chunk_order ON chunk (boot, source, tier, to_sequence, to_ns,"
+	" from_sequence, from_ns, samples, rows, bytes);"
+	"CREATE INDEX chunk_age ON chunk (tier, to_ns);";
 
 /* A sequence of a boot's guest is in one of sample, mark, gap and quarantine. */
 static const char beside_samples[] =
@@ -101,45 +146,6 @@ static const char beside_samples[] =
 	" UNIQUE (boot, from_sequence)"
 	") STRICT;";
 
-struct column {
-	const char *table;
-	const char *name;
-	const char *type;
-};
-
-/* Columns that came after version 1's tables; the workload's come as they are added. */
-static const struct column columns[] = {
-	{ "boot", "created_ns", "INTEGER" },	/* its KVM VM's begin, if it was seen */
-	{ "boot", "generation", "INTEGER" },	/* its KVM VM's */
-	{ "sample", "away_cycles", "INTEGER" },	/* without idle */
-	{ "sample", "idle_cycles", "INTEGER" },
-	{ "sample", "agent_exits", "INTEGER" },	/* since the agent started */
-	{ "sample", "taken", "INTEGER" },	/* by the agent since then, with this one */
-	{ "sample", "interval_us", "INTEGER" },
-	{ "sample", "pace", "INTEGER" },	/* enum sample_pace */
-	{ "sample", "clock_error_ns", "INTEGER" },	/* of t_ns */
-	{ "sample", "detail", "BLOB" },		/* lists, in detail.h's form */
-#define X(identifier, type, unit) { "sample", #identifier, "INTEGER" },
-	WORKLOAD_MAP(X)
-#undef X
-};
-
-static int add_column(sqlite3 *db, const struct column *column)
-{
-	char sql[160];
-	int64_t there;
-	int r;
-
-	snprintf(sql, sizeof(sql), "SELECT count(*) FROM pragma_table_info('%s') WHERE name = '%s'",
-		 column->table, column->name);
-	r = db_number(db, sql, &there);
-	if (r < 0 || there)
-		return r;
-	snprintf(sql, sizeof(sql), "ALTER TABLE %s ADD COLUMN %s %s", column->table, column->name,
-		 column->type);
-	return db_exec(db, sql, "cannot add a column");
-}
-
 static int write_schema(sqlite3 *db, int64_t from)
 {
 	char version[128];
@@ -147,13 +153,13 @@ static int write_schema(sqlite3 *db, int64_t from)
 
 	if (from == 0)
 		r = db_exec(db, vm_and_boot, "cannot make the tables");
-	if (r == 0 && from == 0)
-		r = db_exec(db, samples, "cannot make the tables");
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]) && r == 0; i++)
-		r = add_column(db, &columns[i]);
-	if (r == 0 && from < 2)
+	if (from < 2 && r == 0)
 		r = db_exec(db, beside_samples, "cannot make the tables");
-	if (r < 0 || from == SCHEMA_VERSION)
+	if (from < 3 && r == 0)
+		r = db_exec(db, samples, "cannot make the tables");
+	if (from > 0 && r == 0)
+		r = migrate_samples(db);
+	if (r < 0)
 		return r;
 	snprintf(version, sizeof(version), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
 		 SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
@@ -201,9 +207,9 @@ int schema_prepare(sqlite3 *db, const char *path)
 			  path, (long long)version, SCHEMA_VERSION);
 		return -EBADMSG;
 	}
-	/* A value of the workload may have come since, which is no new version. */
-	if (version < SCHEMA_VERSION)
-		log_notice("%s has version %lld; changing it to version %d", path,
-			   (long long)version, SCHEMA_VERSION);
+	if (version == SCHEMA_VERSION)
+		return db_exec(db, "PRAGMA journal_mode = WAL", "cannot set the journal's mode");
+	log_notice("%s has version %lld; changing it to version %d", path, (long long)version,
+		   SCHEMA_VERSION);
 	return migrate(db, version);
 }

@@ -9,44 +9,23 @@
 #include <unistd.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/queue.h"
 #include "daemon/store/schema.h"
+#include "daemon/store/seal.h"
 #include "daemon/store/storeload.h"
 #include "daemon/store/storewrite.h"
 #include "guest-agent/shared/log.h"
 
-/* Records are kept in chunks, so that a queue that never fills stays small. */
-#define CHUNK 256
-
-enum pending_kind { PENDING_SAMPLE, PENDING_MARK, PENDING_GAP, PENDING_QUARANTINE, PENDING_RETRACT };
-
-struct pending {
-	enum pending_kind kind;
-	enum sample_source source;
-	struct boot *boot;
-	uint64_t sequence;		/* the highest in it */
-	struct range range;		/* GAP, QUARANTINE; RETRACT: from, cause */
-	uint64_t ranges;		/* RETRACT: so many were made */
-	union {
-		struct sample sample;	/* SAMPLE, with lists of its own; QUARANTINE, without */
-		struct mark mark;
-	};
-};
-
-struct chunk {
-	struct chunk *next;
-	size_t count;
-	struct pending pending[CHUNK];
-};
-
 struct store {
 	sqlite3 *db;
 	int lock;
+	struct blocks blocks;
 	struct storewrite *writer;
 	struct vm *vms;
 	struct storeload_ids last;	/* ids given so far */
 	struct boot *dirty_boots;
-	struct chunk *first, *last_chunk;
-	size_t pending_bytes;
+	struct queue queue;
+	int64_t work_ns;		/* now, as store_work() was told */
 	struct store_stats stats;
 };
 
@@ -67,11 +46,13 @@ int store_open(const char *path, struct store **ret_store)
 	if (r == 0)
 		r = schema_prepare(store->db, path);
 	if (r == 0)
-		r = storewrite_new(store->db, &store->writer);
+		r = blocks_open(store->db, &store->blocks);
+	if (r == 0)
+		r = storewrite_new(store->db, &store->blocks, &store->writer);
 	if (r == 0)
 		r = storeload_ids(store->db, &store->last);
 	if (r == 0)
-		r = storeload_vms(store->db, &store->vms);
+		r = storeload_vms(store->db, &store->blocks, &store->vms);
 	if (r < 0) {
 		store_free(store);
 		return r;
@@ -97,26 +78,19 @@ static void mark_dirty(struct store *store, struct boot *boot)
 	store->dirty_boots = boot;
 }
 
+static int drop_one(void *ctx, struct pending *p)
+{
+	(void)ctx;
+	if (p->boot->open.pending == &p->range)
+		p->boot->open.pending = NULL;
+	drop_boot(p->boot);
+	return 0;
+}
+
 static void drop_pending(struct store *store)
 {
-	while (store->first) {
-		struct chunk *chunk = store->first;
-
-		for (size_t i = 0; i < chunk->count; i++) {
-			struct pending *p = &chunk->pending[i];
-
-			if (p->boot->open.pending == &p->range)
-				p->boot->open.pending = NULL;
-			if (p->kind == PENDING_SAMPLE)
-				free((void *)p->sample.detail);
-			drop_boot(p->boot);
-		}
-		store->first = chunk->next;
-		free(chunk);
-	}
-	store->last_chunk = NULL;
-	store->pending_bytes = 0;
-	store->stats.pending = 0;
+	(void)queue_walk(&store->queue, drop_one, NULL);
+	queue_clear(&store->queue);
 }
 
 void store_free(struct store *store)
@@ -141,6 +115,7 @@ void store_free(struct store *store)
 		free(vm);
 	}
 	storewrite_free(store->writer);
+	blocks_close(&store->blocks);
 	if (store->db)
 		(void)sqlite3_close(store->db);
 	if (store->lock >= 0)
@@ -202,34 +177,20 @@ void store_boot_changed(struct store *store, struct boot *boot)
 
 bool store_is_full(const struct store *store)
 {
-	return store->stats.pending >= STORE_PENDING_MAX ||
-	       store->pending_bytes >= STORE_PENDING_BYTES_MAX;
+	return store->queue.count >= STORE_PENDING_MAX ||
+	       store->queue.bytes >= STORE_PENDING_BYTES_MAX;
 }
 
 /* Room for one more record of @boot, zeroed; NULL for want of memory. */
 static struct pending *push(struct store *store, struct boot *boot, enum pending_kind kind)
 {
-	struct chunk *chunk = store->last_chunk;
-	struct pending *p;
+	struct pending *p = queue_push(&store->queue);
 
-	if (!chunk || chunk->count == CHUNK) {
-		chunk = malloc(sizeof(*chunk));
-		if (!chunk)
-			return NULL;
-		chunk->next = NULL;
-		chunk->count = 0;
-		if (store->last_chunk)
-			store->last_chunk->next = chunk;
-		else
-			store->first = chunk;
-		store->last_chunk = chunk;
-	}
-	p = &chunk->pending[chunk->count++];
-	memset(p, 0, sizeof(*p));
+	if (!p)
+		return NULL;
 	p->kind = kind;
 	p->boot = boot;
 	boot->users++;
-	store->stats.pending++;
 	return p;
 }
 
@@ -246,9 +207,12 @@ static struct pending *push_limited(struct store *store, struct boot *boot, enum
 int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	      const struct sample *sample)
 {
-	uint8_t *detail = sample->detail_len ? malloc(sample->detail_len) : NULL;
+	uint8_t *detail;
 	struct pending *p = NULL;
 
+	if (sample->sequence <= boot->last_sequence[source])
+		return 0;
+	detail = sample->detail_len ? malloc(sample->detail_len) : NULL;
 	if (!sample->detail_len || detail)
 		p = push_limited(store, boot, PENDING_SAMPLE);
 	if (!p) {
@@ -258,10 +222,11 @@ int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	p->source = source;
 	p->sequence = sample->sequence;
 	p->sample = *sample;
+	p->sample.has |= SAMPLE_HAS_CLOCK_ERROR;
 	p->sample.detail = detail;
 	if (detail)
 		memcpy(detail, sample->detail, sample->detail_len);
-	store->pending_bytes += sample->detail_len;
+	store->queue.bytes += sample->detail_len;
 	boot->last_sequence[source] = sample->sequence;
 	boot->last_t_ns[source] = sample->t_wall_ns;
 	if (sample->has & SAMPLE_HAS_EXITS)
@@ -369,8 +334,10 @@ int store_retract(struct store *store, struct boot *boot, uint64_t after,
 	return 0;
 }
 
-static int write_pending(struct store *store, struct pending *p)
+static int write_pending(void *ctx, struct pending *p)
 {
+	struct store *store = ctx;
+
 	switch (p->kind) {
 	case PENDING_SAMPLE:
 		return storewrite_sample(store->writer, ++store->last.sample, p->boot, p->source,
@@ -399,32 +366,48 @@ static int write_all(struct store *store)
 	}
 	for (struct boot *boot = store->dirty_boots; boot && r == 0; boot = boot->next_dirty)
 		r = storewrite_boot(store->writer, boot);
-	for (struct chunk *chunk = store->first; chunk && r == 0; chunk = chunk->next) {
-		for (size_t i = 0; i < chunk->count && r == 0; i++)
-			r = write_pending(store, &chunk->pending[i]);
-	}
-	return r;
+	if (r == 0)
+		r = queue_walk(&store->queue, write_pending, store);
+	return r < 0 ? r : journal_finish(store->blocks.journal);
 }
 
-static int commit(struct store *store)
+/* One transaction around @work. Returns what it did, or -errno with all as it was. */
+static int transact(struct store *store, int (*work)(struct store *store))
 {
 	int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	int r;
 
 	if (rc != SQLITE_OK)
 		return db_error(store->db, "cannot begin", rc);
-	r = write_all(store);
-	if (r == 0) {
+	r = work(store);
+	if (r >= 0) {
 		rc = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
 		if ((rc & 0xff) == SQLITE_FULL)
 			r = -ENOSPC;
 		else if (rc != SQLITE_OK)
 			r = db_error(store->db, "cannot commit", rc);
 	}
+	if (r < 0)
+		journal_forget(store->blocks.journal);
 	/* SQLite may have rolled back by itself; then there is nothing to do. */
 	if (r < 0 && !sqlite3_get_autocommit(store->db))
 		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
+}
+
+static int settle_one(void *ctx, struct pending *p)
+{
+	uint64_t sequence = p->range.to ? p->range.to : p->sequence;
+
+	(void)ctx;
+	if (sequence > p->boot->committed[p->source])
+		p->boot->committed[p->source] = sequence;
+	p->boot->quarantines += p->ranges;
+	if (p->kind == PENDING_SAMPLE && p->sample.has & SAMPLE_HAS_EXITS)
+		p->boot->has_base[p->source] = true;
+	if (p->kind == PENDING_RETRACT)
+		p->boot->has_base[SOURCE_GUEST] = false;
+	return 0;
 }
 
 static void settle(struct store *store)
@@ -439,22 +422,13 @@ static void settle(struct store *store)
 		boot->dirty = false;
 		drop_boot(boot);
 	}
-	for (struct chunk *chunk = store->first; chunk; chunk = chunk->next) {
-		for (size_t i = 0; i < chunk->count; i++) {
-			struct pending *p = &chunk->pending[i];
-			uint64_t sequence = p->range.to ? p->range.to : p->sequence;
-
-			if (sequence > p->boot->committed[p->source])
-				p->boot->committed[p->source] = sequence;
-			p->boot->quarantines += p->ranges;
-		}
-	}
+	(void)queue_walk(&store->queue, settle_one, NULL);
 	drop_pending(store);
 }
 
 static int waiting(const struct store *store)
 {
-	int what = (store->first ? STORE_SAMPLES : 0) | (store->dirty_boots ? STORE_RECORDS : 0);
+	int what = (store->queue.count ? STORE_SAMPLES : 0) | (store->dirty_boots ? STORE_RECORDS : 0);
 
 	for (const struct vm *vm = store->vms; vm; vm = vm->next) {
 		if (vm->dirty)
@@ -470,7 +444,7 @@ int store_flush(struct store *store, int64_t now_ns)
 
 	if (what == 0)
 		return 0;
-	r = commit(store);
+	r = transact(store, write_all);
 	if (r < 0) {
 		if (store->stats.error == 0) {
 			store->stats.error_since_ns = now_ns;
@@ -492,4 +466,29 @@ int store_flush(struct store *store, int64_t now_ns)
 void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 {
 	*ret_stats = store->stats;
+	ret_stats->pending = store->queue.count;
+}
+
+/* Rows of the journal that one step drops; and how long the live readers may need them. */
+#define TRIM_ROWS 4096
+#define TRIM_AGE_NS (120LL * 1000000000)
+
+static int work(struct store *store)
+{
+	bool more = false;
+	int r = seal_due(&store->blocks, store->work_ns);
+
+	if (r == 0) {
+		r = journal_trim(store->blocks.journal, store->work_ns - TRIM_AGE_NS, TRIM_ROWS,
+				 &more);
+		r = r < 0 ? r : more;
+	}
+	return r;
+}
+
+int store_work(struct store *store, int64_t now_ns)
+{
+	store->work_ns = now_ns;
+	/* Without room for samples there is none for moving them. */
+	return store->stats.error ? 0 : transact(store, work);
 }

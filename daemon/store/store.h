@@ -9,7 +9,8 @@
  *
  * Samples, marks, gaps and what is quarantined of a boot's guest have one order of
  * sequences: whatever is added advances boot->last_sequence, and its commit
- * boot->committed. The caller adds nothing twice.
+ * boot->committed. A sample that is not above the last is dropped; of the others the
+ * caller adds nothing twice.
  */
 #ifndef DAEMON_STORE_H
 #define DAEMON_STORE_H
@@ -92,6 +93,13 @@ bool store_is_full(const struct store *store);
  * statistics.
  */
 int store_flush(struct store *store, int64_t now_ns);
+
+/*
+ * One short step of what is due in the background, in a transaction of its own: samples
+ * are sealed and rolled up, the journal is trimmed. Returns 1 if there may be more to do,
+ * 0 if not, or -errno.
+ */
+int store_work(struct store *store, int64_t now_ns);
 
 void store_get_stats(const struct store *store, struct store_stats *ret_stats);
 

@@ -62,8 +62,8 @@ static void test_round_trip(void)
 	ok(boot->committed[SOURCE_GUEST] == 7, "then committed");
 	ok(store_flush(store, 0) == 0, "nothing left to flush");
 	sample = at(7, 3, 5);
-	store_add(store, boot, SOURCE_GUEST, &sample);
-	ok(store_flush(store, 0) == STORE_SAMPLES, "the same sequence again is no error");
+	ok(store_add(store, boot, SOURCE_GUEST, &sample) == 0 && store_flush(store, 0) == 0,
+	   "the same sequence again is no error, and nothing");
 	store_free(store);
 	ok(stat(path, &st) == 0 && (st.st_mode & 0777) == 0640, "the database is for its group only");
 
@@ -100,7 +100,7 @@ static void test_locked(void)
 static void test_foreign(void)
 {
 	struct store *store = NULL;
-	char other[80];
+	char other[80], version[64];
 	sqlite3 *db;
 
 	snprintf(other, sizeof(other), "%s/other.db", dir);
@@ -111,7 +111,8 @@ static void test_foreign(void)
 	sqlite3_open(path, &db);
 	sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL);
 	ok(store_open(path, &store) == -EBADMSG, "so is a newer version's");
-	sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL);
+	snprintf(version, sizeof(version), "PRAGMA user_version = %d", SCHEMA_VERSION);
+	sqlite3_exec(db, version, NULL, NULL, NULL);
 	sqlite3_close(db);
 	snprintf(other, sizeof(other), "%s/none/x.db", dir);
 	ok(store_open(other, &store) == -ENOENT, "a directory that is not there is said");
@@ -171,7 +172,7 @@ static uint64_t count_rows(struct query *query, const struct query_filter *filte
 	struct cursor *cursor;
 	uint64_t n = 0;
 
-	if (cursor_new(query, filter, &cursor) < 0)
+	if (cursor_new(query, filter, false, &cursor) < 0)
 		return 0;
 	while (cursor_next(cursor, &pair) > 0) {
 		n++;

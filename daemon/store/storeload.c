@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/store/blocks.h"
 #include "daemon/store/db.h"
 
 static const char sql_vms[] = "SELECT id, key, name, leaf FROM vm ORDER BY name DESC";
@@ -15,14 +16,6 @@ static const char sql_boots[] =
 	"SELECT id, number, life, cause, opened_ns, closed_ns, created_ns, generation,"
 	" guest_boot_id, kernel, agent, vcpus, tsc_khz, reason_namespace"
 	" FROM boot WHERE vm = ?1 ORDER BY number DESC LIMIT 2";
-
-static const char sql_last_sample[] =
-	"SELECT sequence, t_ns, taken FROM sample WHERE boot = ?1 AND source = ?2"
-	" ORDER BY sequence DESC LIMIT 1";
-
-static const char sql_last_counters[] =
-	"SELECT exits, handling_cycles, away_cycles, idle_cycles, detail FROM sample"
-	" WHERE boot = ?1 AND source = ?2 AND exits IS NOT NULL ORDER BY sequence DESC LIMIT 1";
 
 /* What has a sequence beside samples: how many, and the highest. */
 static const char sql_marks[] =
@@ -83,51 +76,57 @@ static void get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
 	snprintf(to, size, "%s", text ? (const char *)text : "");
 }
 
-static int load_last_sample(sqlite3 *db, struct boot *boot, enum sample_source source)
+static void take_last(struct boot *boot, enum sample_source source, const struct sample *sample)
 {
-	sqlite3_stmt *stmt;
-	int r = ask(db, sql_last_sample, boot->id, source, &stmt);
-
-	if (r < 0)
-		return r;
-	r = step(db, stmt);
-	if (r > 0) {
-		boot->last_sequence[source] = sqlite3_column_int64(stmt, 0);
-		boot->last_t_ns[source] = sqlite3_column_int64(stmt, 1);
-		if (source == SOURCE_GUEST) {
-			boot->has_taken = sqlite3_column_type(stmt, 2) != SQLITE_NULL;
-			boot->taken = sqlite3_column_int64(stmt, 2);
-		}
+	boot->last_sequence[source] = sample->sequence;
+	boot->last_t_ns[source] = sample->t_wall_ns;
+	if (source == SOURCE_GUEST) {
+		boot->has_taken = sample->has & SAMPLE_HAS_TAKEN;
+		boot->taken = sample->taken;
 	}
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : 0;
+	if (sample->has & SAMPLE_HAS_EXITS)
+		counters_set(&boot->last[source], sample);
 }
 
-static int load_counters(sqlite3 *db, struct boot *boot, enum sample_source source)
+struct walk {
+	struct boot *boot;
+	enum sample_source source;
+};
+
+static int take_row(void *ctx, const struct journal_row *row)
 {
-	struct sample sample = { 0 };
-	sqlite3_stmt *stmt;
-	int r = ask(db, sql_last_counters, boot->id, source, &stmt);
+	struct walk *walk = ctx;
+
+	take_last(walk->boot, walk->source, &row->sample);
+	return 0;
+}
+
+/* The last sample, and the last one that had counters. */
+static int load_last(struct blocks *b, struct boot *boot, enum sample_source source)
+{
+	struct walk walk = { boot, source };
+	struct journal_end end;
+	struct journal_row row;
+	struct stream stream;
+	int r = stream_get(b->streams, boot->id, source, &stream);
 
 	if (r < 0)
 		return r;
-	r = step(db, stmt);
-	if (r > 0) {
-		sample.has = SAMPLE_HAS_EXITS;
-		sample.exits = sqlite3_column_int64(stmt, 0);
-		if (sqlite3_column_type(stmt, 1) != SQLITE_NULL)
-			sample.has |= SAMPLE_HAS_HANDLING;
-		sample.handling_cycles = sqlite3_column_int64(stmt, 1);
-		if (sqlite3_column_type(stmt, 2) != SQLITE_NULL)
-			sample.has |= SAMPLE_HAS_AWAY;
-		sample.away_cycles = sqlite3_column_int64(stmt, 2);
-		sample.idle_cycles = sqlite3_column_int64(stmt, 3);
-		sample.detail = sqlite3_column_blob(stmt, 4);
-		sample.detail_len = sqlite3_column_bytes(stmt, 4);
-		counters_set(&boot->last[source], &sample);
-	}
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : 0;
+	boot->has_base[source] = stream.has_base;
+	if (stream.has_last)
+		take_last(boot, source, &stream.last);
+	stream_done(&stream);
+	r = journal_end(b->journal, boot->id, source, &end);
+	if (r < 0 || end.samples == 0)
+		return r;
+	r = journal_row(b->journal, end.last_id, &row);
+	if (r < 0)
+		return r;
+	if (row.sample.has & SAMPLE_HAS_EXITS)
+		take_last(boot, source, &row.sample);
+	else
+		r = journal_walk(b->journal, boot->id, source, 0, take_row, &walk);
+	return r;
 }
 
 /* What the agent had taken up to the boot's last sequence, from its last sample or its start on. */
@@ -207,17 +206,15 @@ static int load_open_range(sqlite3 *db, struct boot *boot)
 }
 
 /* Where @boot goes on. */
-static int load_ends(sqlite3 *db, struct boot *boot)
+static int load_ends(sqlite3 *db, struct blocks *blocks, struct boot *boot)
 {
 	uint64_t gaps;
 	int r = 0;
 
 	for (int source = 0; source < SOURCES && r == 0; source++) {
-		r = load_last_sample(db, boot, source);
+		r = load_last(blocks, boot, source);
 		if (r == 0 && source == SOURCE_GUEST)
 			r = load_taken(db, boot);
-		if (r == 0)
-			r = load_counters(db, boot, source);
 		if (r == 0)
 			r = load_beside(db, sql_gaps, boot, source, &gaps);
 	}
@@ -263,7 +260,7 @@ static struct boot *read_boot(sqlite3_stmt *stmt, int64_t vm_id)
 }
 
 /* The latest boot, then the one before. */
-static int load_boots(sqlite3 *db, struct vm *vm)
+static int load_boots(sqlite3 *db, struct blocks *blocks, struct vm *vm)
 {
 	struct boot **slots[] = { &vm->boot, &vm->before };
 	sqlite3_stmt *stmt;
@@ -273,7 +270,7 @@ static int load_boots(sqlite3 *db, struct vm *vm)
 		return r;
 	for (size_t i = 0; i < 2 && (r = step(db, stmt)) > 0; i++) {
 		*slots[i] = read_boot(stmt, vm->id);
-		r = *slots[i] ? load_ends(db, *slots[i]) : -ENOMEM;
+		r = *slots[i] ? load_ends(db, blocks, *slots[i]) : -ENOMEM;
 		if (r < 0)
 			break;
 	}
@@ -281,7 +278,7 @@ static int load_boots(sqlite3 *db, struct vm *vm)
 	return r < 0 ? r : 0;
 }
 
-static int read_vm(sqlite3 *db, sqlite3_stmt *stmt, struct vm **vms)
+static int read_vm(sqlite3 *db, struct blocks *blocks, sqlite3_stmt *stmt, struct vm **vms)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
 
@@ -297,10 +294,10 @@ static int read_vm(sqlite3 *db, sqlite3_stmt *stmt, struct vm **vms)
 	vm->dirty = true;
 	vm->next = *vms;
 	*vms = vm;
-	return load_boots(db, vm);
+	return load_boots(db, blocks, vm);
 }
 
-int storeload_vms(sqlite3 *db, struct vm **vms)
+int storeload_vms(sqlite3 *db, struct blocks *blocks, struct vm **vms)
 {
 	sqlite3_stmt *stmt;
 	int rc = sqlite3_prepare_v2(db, sql_vms, -1, &stmt, NULL);
@@ -309,7 +306,7 @@ int storeload_vms(sqlite3 *db, struct vm **vms)
 	if (rc != SQLITE_OK)
 		return db_error(db, "cannot read the VMs", rc);
 	while (r == 0 && (r = step(db, stmt)) > 0)
-		r = read_vm(db, stmt, vms);
+		r = read_vm(db, blocks, stmt, vms);
 	sqlite3_finalize(stmt);
 	return r;
 }
@@ -322,7 +319,7 @@ int storeload_ids(sqlite3 *db, struct storeload_ids *ret_ids)
 	if (r == 0)
 		r = db_number(db, "SELECT coalesce(max(id), 0) FROM boot", &ids.boot);
 	if (r == 0)
-		r = db_number(db, "SELECT coalesce(max(id), 0) FROM sample", &ids.sample);
+		r = db_number(db, "SELECT coalesce(max(id), 0) FROM journal", &ids.sample);
 	if (r == 0)
 		*ret_ids = ids;
 	return r;

@@ -8,6 +8,7 @@
 
 #include "daemon/base/record.h"
 
+struct blocks;
 struct sqlite3;
 
 /* Largest ids there are; 0: none. */
@@ -19,7 +20,7 @@ struct storeload_ids {
  * All VMs, linked by `next` in front of *vms, with their boots; whoever frees them
  * frees what was loaded before a failure, too. Returns 0 or -errno.
  */
-int storeload_vms(struct sqlite3 *db, struct vm **vms);
+int storeload_vms(struct sqlite3 *db, struct blocks *blocks, struct vm **vms);
 
 int storeload_ids(struct sqlite3 *db, struct storeload_ids *ret_ids);
 

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/samplechunk.h"
+#include "daemon/store/seal.h"
 
-enum { PUT_VM, PUT_BOOT, ADD_SAMPLE, ADD_MARK, PUT_GAP, PUT_QUARANTINE, FIND_FALSE, DROP_FALSE, STMTS };
-
-#define SAMPLE_FIXED_PARAMETERS 16
+enum { PUT_VM, PUT_BOOT, ADD_MARK, PUT_GAP, PUT_QUARANTINE, PARTED, STMTS };
 
 static const char *const sql[STMTS] = {
 	[PUT_VM] = "INSERT INTO vm (id, key, name, state, agent, leaf, error)"
@@ -21,17 +21,6 @@ static const char *const sql[STMTS] = {
 		     " ON CONFLICT (id) DO UPDATE SET life=?4, cause=?5, closed_ns=?7, guest_boot_id=?8, kernel=?9,"
 		     " agent=?10, vcpus=?11, tsc_khz=?12, reason_namespace=?13, created_ns=?14,"
 		     " generation=?15",
-	[ADD_SAMPLE] = "INSERT OR IGNORE INTO sample (id, boot, source, sequence, t_ns, t_boot_ns,"
-		       " exits, handling_cycles, away_cycles, idle_cycles, agent_exits,"
-		       " interval_us, pace, clock_error_ns, detail, taken"
-#define X(identifier, type, unit) ", " #identifier
-		       WORKLOAD_MAP(X)
-#undef X
-		       ") VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?"
-#define X(identifier, type, unit) ",?"
-		       WORKLOAD_MAP(X)
-#undef X
-		       ")",
 	[ADD_MARK] = "INSERT OR IGNORE INTO mark (boot, sequence, t_ns, t_boot_ns, kind,"
 		     " begin_sequence, label, uid, status) VALUES (?,?,?,?,?,?,?,?,?)",
 	[PUT_GAP] = "INSERT INTO gap (boot, source, from_sequence, to_sequence, from_ns, to_ns,"
@@ -44,23 +33,19 @@ static const char *const sql[STMTS] = {
 			   " ON CONFLICT (boot, from_sequence)"
 			   " DO UPDATE SET to_sequence=?3, to_ns=?5, count=?6",
 	/* What has a sequence of its own between two samples parts them. */
-	[FIND_FALSE] = "SELECT 1, sequence, t_ns, exits, handling_cycles, away_cycles, idle_cycles"
-		       " FROM sample WHERE boot=?1 AND source=0 AND sequence>?2 UNION ALL "
-		       "SELECT 0, sequence, 0, 0, 0, 0, 0 FROM mark"
-		       " WHERE boot=?1 AND sequence>?2 UNION ALL "
-		       "SELECT 0, from_sequence, 0, 0, 0, 0, 0 FROM gap"
-		       " WHERE boot=?1 AND source=0 AND to_sequence>?2 UNION ALL "
-		       "SELECT 0, from_sequence, 0, 0, 0, 0, 0 FROM quarantine"
-		       " WHERE boot=?1 AND to_sequence>?2 ORDER BY 2",
-	[DROP_FALSE] = "DELETE FROM sample WHERE boot=?1 AND source=0 AND sequence>?2",
+	[PARTED] = "SELECT EXISTS (SELECT 1 FROM mark WHERE boot=?1 AND sequence>?2 AND sequence<?3)"
+		   " OR EXISTS (SELECT 1 FROM gap WHERE boot=?1 AND source=0 AND from_sequence>?2"
+		   " AND from_sequence<?3) OR EXISTS (SELECT 1 FROM quarantine WHERE boot=?1"
+		   " AND from_sequence>?2 AND from_sequence<?3)",
 };
 
 struct storewrite {
 	sqlite3 *db;
+	struct blocks *blocks;
 	sqlite3_stmt *stmt[STMTS];
 };
 
-int storewrite_new(sqlite3 *db, struct storewrite **ret_writer)
+int storewrite_new(sqlite3 *db, struct blocks *blocks, struct storewrite **ret_writer)
 {
 	struct storewrite *w = calloc(1, sizeof(*w));
 	int r = 0;
@@ -68,6 +53,7 @@ int storewrite_new(sqlite3 *db, struct storewrite **ret_writer)
 	if (!w)
 		return -ENOMEM;
 	w->db = db;
+	w->blocks = blocks;
 	for (int i = 0; i < STMTS && r == 0; i++) {
 		int rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &w->stmt[i],
 					    NULL);
@@ -175,29 +161,14 @@ static int bind_counters(sqlite3_stmt *s, int index, const struct sample *sample
 	return rc ? rc : bind_if(s, index + 3, sample->has & SAMPLE_HAS_AWAY, sample->idle_cycles);
 }
 
-int storewrite_sample(struct storewrite *w, int64_t id, const struct boot *boot,
+int storewrite_sample(struct storewrite *w, int64_t id, struct boot *boot,
 		      enum sample_source source, const struct sample *sample)
 {
-	bool paced = sample->has & SAMPLE_HAS_PACE;
-	sqlite3_stmt *s = w->stmt[ADD_SAMPLE];
-	int rc = sqlite3_bind_int64(s, 1, id);
+	int r = 0;
 
-	rc = rc ? rc : sqlite3_bind_int64(s, 2, boot->id);
-	rc = rc ? rc : sqlite3_bind_int(s, 3, source);
-	rc = rc ? rc : sqlite3_bind_int64(s, 4, sample->sequence);
-	rc = rc ? rc : sqlite3_bind_int64(s, 5, sample->t_wall_ns);
-	rc = rc ? rc : bind_if(s, 6, source == SOURCE_GUEST, sample->t_boot_ns);
-	rc = rc ? rc : bind_counters(s, 7, sample);
-	rc = rc ? rc : bind_if(s, 11, sample->has & SAMPLE_HAS_AGENT, sample->agent_exits);
-	rc = rc ? rc : bind_if(s, 12, paced, sample->interval_us);
-	rc = rc ? rc : bind_if(s, 13, paced, sample->pace);
-	rc = rc ? rc : sqlite3_bind_int64(s, 14, sample->clock_error_ns);
-	rc = rc ? rc : bind_blob_if(s, 15, sample->detail, sample->detail_len);
-	rc = rc ? rc : bind_if(s, 16, sample->has & SAMPLE_HAS_TAKEN, sample->taken);
-	for (int i = 0; i < WORKLOAD_COUNT && rc == SQLITE_OK; i++)
-		rc = bind_if(s, SAMPLE_FIXED_PARAMETERS + 1 + i, sample->workload.mask >> i & 1,
-			     sample->workload.value[i]);
-	return run(w, ADD_SAMPLE, rc, "cannot write a sample");
+	if (!boot->has_base[source] && sample->has & SAMPLE_HAS_EXITS)
+		r = stream_set_base(w->blocks->streams, boot->id, source, sample->exits);
+	return r < 0 ? r : journal_add(w->blocks->journal, id, boot->id, source, sample);
 }
 
 int storewrite_mark(struct storewrite *w, const struct boot *boot, const struct mark *mark)
@@ -255,86 +226,128 @@ struct found {
 	struct sample first;
 };
 
-static void get_claim(sqlite3_stmt *s, struct sample *claim)
+/* What is found of a boot's samples that are not true. */
+struct search {
+	struct storewrite *w;
+	const struct boot *boot;
+	struct found *found;
+	size_t count;
+};
+
+/* Whether something stands between two sequences. Returns 0 or -errno. */
+static int is_parted(struct search *s, uint64_t from, uint64_t to, bool *ret_parted)
 {
-	*claim = (struct sample){
-		.exits = sqlite3_column_int64(s, 3),
-		.handling_cycles = sqlite3_column_int64(s, 4),
-		.away_cycles = sqlite3_column_int64(s, 5),
-		.idle_cycles = sqlite3_column_int64(s, 6),
-	};
-	if (sqlite3_column_type(s, 3) != SQLITE_NULL)
-		claim->has |= SAMPLE_HAS_EXITS;
-	if (sqlite3_column_type(s, 4) != SQLITE_NULL)
-		claim->has |= SAMPLE_HAS_HANDLING;
-	if (sqlite3_column_type(s, 5) != SQLITE_NULL)
-		claim->has |= SAMPLE_HAS_AWAY;
+	sqlite3_stmt *stmt = s->w->stmt[PARTED];
+	int r = DB_BIND(s->w->db, stmt, s->boot->id, from, to);
+
+	if (r == 0)
+		r = db_step(s->w->db, stmt);
+	*ret_parted = r > 0 && sqlite3_column_int(stmt, 0);
+	(void)sqlite3_reset(stmt);
+	return r < 0 ? r : 0;
 }
 
-/* Take in one row of FIND_FALSE. Returns 0 or -ENOMEM. */
-static int take_false(sqlite3_stmt *s, struct found **found, size_t *count, bool *parted)
+static int take_false(struct search *s, const struct sample *sample)
 {
-	uint64_t sequence = sqlite3_column_int64(s, 1);
-	int64_t t_ns = sqlite3_column_int64(s, 2);
-	struct found *more, *last = *count ? &(*found)[*count - 1] : NULL;
+	struct found *more, *last = s->count ? &s->found[s->count - 1] : NULL;
+	bool parted = true;
+	int r = last ? is_parted(s, last->range.to, sample->sequence, &parted) : 0;
 
-	if (!sqlite3_column_int(s, 0)) {
-		*parted = true;
-		return 0;
-	}
-	if (!last || *parted) {
-		more = realloc(*found, (*count + 1) * sizeof(*more));
+	if (r < 0)
+		return r;
+	if (parted) {
+		more = realloc(s->found, (s->count + 1) * sizeof(*more));
 		if (!more)
 			return -ENOMEM;
-		*found = more;
-		last = &more[(*count)++];
-		last->range = (struct range){ .from = sequence, .from_ns = t_ns };
-		get_claim(s, &last->first);
+		s->found = more;
+		last = &more[s->count++];
+		last->range = (struct range){
+			.from = sample->sequence,
+			.from_ns = sample->t_wall_ns,
+		};
+		last->first = *sample;
+		last->first.detail = NULL;
 	}
-	last->range.to = sequence;
-	last->range.to_ns = t_ns;
+	last->range.to = sample->sequence;
+	last->range.to_ns = sample->t_wall_ns;
 	last->range.count++;
-	*parted = false;
 	return 0;
 }
 
-static int find_false(struct storewrite *w, const struct boot *boot, uint64_t after,
-		      struct found **found, size_t *count)
+/* A block's samples above @after. */
+static int search_block(struct search *s, struct chunk *chunk, uint64_t after)
 {
-	sqlite3_stmt *s = w->stmt[FIND_FALSE];
-	int rc = sqlite3_bind_int64(s, 1, boot->id);
-	bool parted = false;
-	int r = 0;
+	struct samplechunk_reader *reader;
+	struct sample sample;
+	int r = samplechunk_open(chunk, false, &reader);
 
-	rc = rc ? rc : sqlite3_bind_int64(s, 2, after);
-	while (r == 0 && (rc == SQLITE_OK || rc == SQLITE_ROW)) {
-		rc = sqlite3_step(s);
-		if (rc == SQLITE_ROW)
-			r = take_false(s, found, count, &parted);
+	if (r < 0)
+		return r;
+	while (r == 0 && samplechunk_next(reader, &sample)) {
+		if (sample.sequence > after)
+			r = take_false(s, &sample);
 	}
-	(void)sqlite3_reset(s);
-	return r < 0 || rc == SQLITE_DONE ? r : failed(w, rc, "cannot read the samples");
+	samplechunk_close(reader);
+	return r;
+}
+
+static int find_false(struct search *s, uint64_t after)
+{
+	struct block block;
+	int r;
+
+	while ((r = blocks_next(s->w->blocks, s->boot->id, SOURCE_GUEST, after, INT64_MIN,
+				INT64_MAX, &block)) == 0) {
+		r = search_block(s, block.chunk, after);
+		chunk_free(block.chunk);
+		if (r < 0)
+			break;
+		after = block.to_sequence;
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+/* The samples above @after are no more, in the journal and in chunks. */
+static int drop_false(struct storewrite *w, const struct boot *boot, uint64_t after)
+{
+	struct journal_end end;
+	struct stream stream;
+	int r = journal_finish(w->blocks->journal);
+
+	if (r == 0)
+		r = journal_keep_to(w->blocks->journal, boot->id, SOURCE_GUEST, after);
+	if (r == 0)
+		r = stream_get(w->blocks->streams, boot->id, SOURCE_GUEST, &stream);
+	if (r < 0)
+		return r;
+	if (stream.sealed[0] > after)
+		r = seal_cut(w->blocks, &stream, after);
+	if (r == 0)
+		r = journal_end(w->blocks->journal, boot->id, SOURCE_GUEST, &end);
+	if (r == 0 && end.samples == 0 && stream.sealed[0] == 0)
+		stream.has_base = false;
+	if (r == 0)
+		r = stream_put(w->blocks->streams, &stream);
+	stream_done(&stream);
+	return r;
 }
 
 int storewrite_retract(struct storewrite *w, const struct boot *boot, uint64_t after, int cause,
 		       uint64_t *ranges)
 {
-	struct found *found = NULL;
-	size_t count = 0;
-	int r = find_false(w, boot, after, &found, &count);
-	int rc;
+	struct search s = { .w = w, .boot = boot };
+	int r = journal_finish(w->blocks->journal);
 
-	for (size_t i = 0; i < count && r == 0; i++) {
-		found[i].range.cause = cause;
-		r = storewrite_quarantine(w, boot, &found[i].range, &found[i].first);
-	}
-	free(found);
-	if (r < 0)
-		return r;
-	rc = sqlite3_bind_int64(w->stmt[DROP_FALSE], 1, boot->id);
-	rc = rc ? rc : sqlite3_bind_int64(w->stmt[DROP_FALSE], 2, after);
-	r = run(w, DROP_FALSE, rc, "cannot drop samples");
 	if (r == 0)
-		*ranges += count;
+		r = find_false(&s, after);
+	for (size_t i = 0; i < s.count && r == 0; i++) {
+		s.found[i].range.cause = cause;
+		r = storewrite_quarantine(w, boot, &s.found[i].range, &s.found[i].first);
+	}
+	free(s.found);
+	if (r == 0)
+		r = drop_false(w, boot, after);
+	if (r == 0)
+		*ranges += s.count;
 	return r;
 }

@@ -8,20 +8,23 @@
 
 #include "daemon/base/record.h"
 
+struct blocks;
 struct sqlite3;
 struct storewrite;
 
-/* Returns 0 or -errno. @db outlives the result. */
-int storewrite_new(struct sqlite3 *db, struct storewrite **ret_writer);
+/* Returns 0 or -errno. @db and @blocks, which is on it, outlive the result. */
+int storewrite_new(struct sqlite3 *db, struct blocks *blocks, struct storewrite **ret_writer);
 void storewrite_free(struct storewrite *writer);
 
 /* Each returns 0, -ENOSPC for a full disk, or another -errno. */
 int storewrite_vm(struct storewrite *w, const struct vm *vm);
 int storewrite_boot(struct storewrite *w, const struct boot *boot);
 
-/* A sequence that is there already stays as it is. */
-int storewrite_sample(struct storewrite *w, int64_t id, const struct boot *boot,
+/* Into the journal, as row @id; journal_finish() follows when all are written. */
+int storewrite_sample(struct storewrite *w, int64_t id, struct boot *boot,
 		      enum sample_source source, const struct sample *sample);
+
+/* A sequence that is there already stays as it is. */
 int storewrite_mark(struct storewrite *w, const struct boot *boot, const struct mark *mark);
 
 /* A range that is there already, by its first sequence, gets its new end and count. */

@@ -106,7 +106,7 @@ sub accept_at { my $listener = shift;
 
 # Rows of a query, as lists of its columns.
 sub sql { my ($file, $query) = @_;
-	open(my $pipe, '-|', 'sqlite3', '-readonly', '-separator', "\t", $file, $query) or die "sqlite3: $!";
+	open(my $pipe, '-|', 'sqlite3', '-readonly', '-separator', "\t", '-cmd', ".load $FindBin::Bin/../build/vmexit", $file, $query) or die "sqlite3: $!";
 	chomp(my @lines = <$pipe>);
 	return map { [split /\t/, $_, -1] } @lines }
 

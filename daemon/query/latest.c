@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/query/querypart.h"
+#include "daemon/store/samplechunk.h"
+
+/* The last sample of @chunk up to @sequence, and the one before it if there is one. */
+static int last_of(struct chunk *chunk, uint64_t sequence, struct row_pair *pair)
+{
+	struct samplechunk_reader *reader;
+	struct sample sample;
+	size_t found = 0;
+	int r = samplechunk_open(chunk, false, &reader);
+
+	if (r < 0)
+		return r;
+	while (samplechunk_next(reader, &sample) && sample.sequence <= sequence) {
+		pair->before = pair->row.sample;
+		pair->row.sample = sample;
+		found++;
+	}
+	samplechunk_close(reader);
+	pair->has_before = found > 1;
+	return found ? 0 : -ENOENT;
+}
+
+/* As last_of(), for a sample that is sealed. */
+static int find_sealed(struct blocks *b, const struct boot *boot, uint64_t sequence,
+		       struct row_pair *pair)
+{
+	struct block block;
+	int r = blocks_next(b, boot->id, pair->row.source, sequence - 1, INT64_MIN, INT64_MAX, &block);
+
+	if (r < 0)
+		return r;
+	r = last_of(block.chunk, sequence, pair);
+	chunk_free(block.chunk);
+	return r;
+}
+
+/* Fill in what stands before the journal's @row. */
+static int find_before(struct blocks *b, const struct boot *boot, const struct journal_row *row,
+		       struct row_pair *pair)
+{
+	struct journal_row before;
+	struct stream stream;
+	bool gap = false;
+	int r = row->before ? journal_row(b->journal, row->before, &before) : -ENOENT;
+
+	pair->row.sample = row->sample;
+	if (r == 0) {
+		pair->before = before.sample;
+		pair->has_before = true;
+	} else if (r == -ENOENT) {
+		r = stream_get(b->streams, boot->id, row->source, &stream);
+		if (r < 0)
+			return r;
+		pair->before = stream.last;
+		pair->has_before = stream.has_last;
+		stream_done(&stream);
+		/* Sealed meanwhile: its chunk knows. */
+		if (pair->has_before && pair->before.sequence >= row->sample.sequence)
+			return find_sealed(b, boot, row->sample.sequence, pair);
+	}
+	if (r == 0 && pair->has_before)
+		r = blocks_is_gap(b, boot->id, row->source, pair->before.sequence,
+				  row->sample.sequence, &gap);
+	if (gap)
+		pair->row.sample.has |= SAMPLE_AFTER_GAP;
+	return r;
+}
+
+/* What a pair says of its boot. The lists were the reader's. */
+static int finish(struct blocks *b, const struct boot *boot, struct row_pair *pair)
+{
+	uint64_t base;
+	int r = query_part_base(b, boot, pair->row.source, &base);
+
+	pair->row.boot = boot;
+	pair->row.sample.detail = pair->before.detail = NULL;
+	pair->row.sample.detail_len = pair->before.detail_len = 0;
+	pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS ? pair->row.sample.exits - base : 0;
+	return r;
+}
+
+int query_part_base(struct blocks *blocks, const struct boot *boot, enum sample_source source,
+	       uint64_t *ret_base)
+{
+	struct stream stream;
+	int r;
+
+	*ret_base = 0;
+	if (boot->cause == BOOT_CREATED)
+		return 0;
+	r = stream_get(blocks->streams, boot->id, source, &stream);
+	if (r < 0)
+		return r;
+	*ret_base = stream.has_base ? stream.base_exits : 0;
+	stream_done(&stream);
+	return 0;
+}
+
+static int latest_in(struct query *query, const struct boot *boot, enum sample_source source,
+		     struct row_pair *pair)
+{
+	struct blocks *b = query_part_blocks(query);
+	struct archive_of of = { .boot = boot->id, .source = source };
+	struct archive_entry last;
+	struct journal_row row;
+	struct journal_end end;
+	int r = journal_end(b->journal, boot->id, source, &end);
+
+	if (r < 0)
+		return r;
+	if (end.samples > 0) {
+		r = journal_row(b->journal, end.last_id, &row);
+		return r < 0 ? r : find_before(b, boot, &row, pair);
+	}
+	r = archive_last(b->archive, &of, &last);
+	return r < 0 ? r : find_sealed(b, boot, last.to_sequence, pair);
+}
+
+int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
+		 struct row_pair *ret_pair)
+{
+	struct row_pair pair = { .row.source = source };
+	int r = query_part_begin(query);
+
+	if (r < 0)
+		return r;
+	r = latest_in(query, boot, source, &pair);
+	if (r == 0)
+		r = finish(query_part_blocks(query), boot, &pair);
+	query_part_end(query);
+	if (r == 0)
+		*ret_pair = pair;
+	return r;
+}
+
+static int span_in(struct query *query, const struct boot *boot, enum sample_source source,
+		   struct query_span *span)
+{
+	struct blocks *b = query_part_blocks(query);
+	struct archive_of of = { .boot = boot->id, .source = source };
+	struct archive_entry sum;
+	struct journal_end end;
+	int r = archive_sum(b->archive, &of, &sum);
+
+	if (r == 0)
+		r = journal_end(b->journal, boot->id, source, &end);
+	if (r < 0)
+		return r;
+	span->samples = sum.samples + end.samples;
+	span->from_ns = sum.samples ? sum.from_ns : end.from_ns;
+	span->to_ns = end.samples ? end.to_ns : sum.to_ns;
+	return span->samples ? 0 : -ENOENT;
+}
+
+int query_span(struct query *query, const struct boot *boot, enum sample_source source,
+	       struct query_span *ret_span)
+{
+	struct query_span span;
+	struct row_pair pair;
+	int r = span_in(query, boot, source, &span);
+
+	if (r == 0)
+		r = query_latest(query, boot, source, &pair);
+	if (r < 0)
+		return r;
+	span.has_exits = pair.row.sample.has & SAMPLE_HAS_EXITS;
+	span.exits = pair.exits;
+	*ret_span = span;
+	return 0;
+}
+
+static int pair_of(struct query *query, const struct journal_row *row, struct row_pair *pair,
+		   const struct query_vm **ret_vm)
+{
+	const struct boot *boot;
+	int r = query_part_boot(query, row->boot, &boot, ret_vm);
+
+	*pair = (struct row_pair){ .row = { .id = row->id, .source = row->source } };
+	if (r == 0)
+		r = find_before(query_part_blocks(query), boot, row, pair);
+	return r < 0 ? r : finish(query_part_blocks(query), boot, pair);
+}
+
+int query_since(struct query *query, int64_t after, int limit, query_pair_fn fn, void *ctx)
+{
+	struct blocks *b = query_part_blocks(query);
+	int r = 0;
+
+	for (int i = 0; i < limit && r == 0; i++) {
+		const struct query_vm *vm;
+		struct journal_row row;
+		struct row_pair pair;
+
+		r = query_part_begin(query);
+		if (r < 0)
+			return r;
+		r = journal_next(b->journal, after, &row);
+		if (r == 0)
+			r = pair_of(query, &row, &pair, &vm);
+		query_part_end(query);
+		if (r == 0) {
+			after = row.id;
+			r = fn(ctx, vm, &pair);
+		}
+	}
+	return r == -ENOENT ? 0 : r;
+}

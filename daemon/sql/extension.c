@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* vmexit.so, which sqlite3 loads with .load: see vmexit-sql(7). */
+#include "daemon/sql/tables.h"
+
+/* Defined once, for all that was compiled to call SQLite through it. */
+SQLITE_EXTENSION_INIT1
+
+int sqlite3_vmexit_init(sqlite3 *db, char **ret_error, const sqlite3_api_routines *api);
+
+__attribute__((visibility("default"))) int
+sqlite3_vmexit_init(sqlite3 *db, char **ret_error, const sqlite3_api_routines *api)
+{
+	SQLITE_EXTENSION_INIT2(api);
+	(void)ret_error;
+	return tables_register(db, 1);
+}

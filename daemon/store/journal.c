@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/journal.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/store/db.h"
+#include "daemon/store/tick.h"
+#include "guest-agent/shared/frame.h"
+
+enum {
+	ADD, PUT_END, GET_END, DROP_END, DUE, NEXT, ROW, LINK, UNLINK, DROP_ROW, TRIM, STMTS
+};
+
+#define ROW_COLUMNS "id, boot, source, sequence, t_ns, sample, before"
+
+static const char *const sql[STMTS] = {
+	[ADD] = "INSERT INTO journal (id, boot, source, sequence, t_ns, before, sample)"
+		" VALUES (?,?,?,?,?,?,?)",
+	[PUT_END] = "INSERT OR REPLACE INTO journal_end (boot, source, first_id, last_id, samples,"
+		    " bytes, to_sequence, from_ns, to_ns) VALUES (?,?,?,?,?,?,?,?,?)",
+	[GET_END] = "SELECT first_id, last_id, samples, bytes, to_sequence, from_ns, to_ns"
+		    " FROM journal_end"
+		    " WHERE boot = ? AND source = ?",
+	[DROP_END] = "DELETE FROM journal_end WHERE boot = ? AND source = ?",
+	[DUE] = "SELECT boot, source FROM journal_end"
+		" WHERE samples >= ?1 OR bytes >= ?2 OR from_ns < ?3 LIMIT 1",
+	[NEXT] = "SELECT " ROW_COLUMNS " FROM journal WHERE id > ? ORDER BY id LIMIT 1",
+	[ROW] = "SELECT " ROW_COLUMNS " FROM journal WHERE id = ?",
+	[LINK] = "SELECT before, sequence, length(sample), t_ns FROM journal WHERE id = ?",
+	[UNLINK] = "UPDATE journal SET before = NULL WHERE id = ?",
+	[DROP_ROW] = "DELETE FROM journal WHERE id = ?",
+	[TRIM] = "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE"
+		 " id < coalesce((SELECT min(first_id) FROM journal_end), 9223372036854775807)"
+		 " AND id < (SELECT max(id) FROM journal) ORDER BY id LIMIT ?2) AND t_ns < ?1",
+};
+
+struct journal {
+	sqlite3 *db;
+	sqlite3_stmt *stmt[STMTS];
+	/* Of the last row added; written when another boot's come. */
+	bool has_end;
+	int64_t boot;
+	enum sample_source source;
+	struct journal_end end;
+	uint8_t tick[TICK_FIXED_MAX + FRAME_PAYLOAD_MAX];	/* of the last row, read or written */
+};
+
+int journal_new(sqlite3 *db, struct journal **ret_journal)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return -ENOMEM;
+	j->db = db;
+	*ret_journal = j;
+	return 0;
+}
+
+void journal_free(struct journal *journal)
+{
+	if (!journal)
+		return;
+	for (int i = 0; i < STMTS; i++)
+		sqlite3_finalize(journal->stmt[i]);
+	free(journal);
+}
+
+/* A statement with integers bound; a reader never prepares those that write. */
+static int begin(struct journal *j, int which, const int64_t *values, size_t count)
+{
+	int r = j->stmt[which] ? 0 : db_prepare(j->db, sql[which], &j->stmt[which]);
+
+	return r < 0 ? r : db_bind(j->db, j->stmt[which], values, count);
+}
+
+#define BEGIN(j, which, ...) \
+	begin(j, which, (const int64_t[]){ __VA_ARGS__ }, \
+	      sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
+
+static int step(struct journal *j, int which)
+{
+	return db_step(j->db, j->stmt[which]);
+}
+
+static int run(struct journal *j, int which)
+{
+	return db_run(j->db, j->stmt[which]);
+}
+
+static int put_end(struct journal *j, int64_t boot, enum sample_source source,
+		   const struct journal_end *end)
+{
+	int r = BEGIN(j, PUT_END, boot, source, end->first_id, end->last_id, end->samples,
+		      end->bytes, end->to_sequence, end->from_ns, end->to_ns);
+
+	return r < 0 ? r : run(j, PUT_END);
+}
+
+int journal_end(struct journal *journal, int64_t boot, enum sample_source source,
+		struct journal_end *ret_end)
+{
+	int r = BEGIN(journal, GET_END, boot, source);
+
+	if (r == 0)
+		r = step(journal, GET_END);
+	if (r < 0)
+		return r;
+	*ret_end = (struct journal_end){ 0 };
+	if (r > 0) {
+		sqlite3_stmt *s = journal->stmt[GET_END];
+
+		*ret_end = (struct journal_end){
+			.first_id = sqlite3_column_int64(s, 0),
+			.last_id = sqlite3_column_int64(s, 1),
+			.samples = sqlite3_column_int64(s, 2),
+			.bytes = sqlite3_column_int64(s, 3),
+			.to_sequence = sqlite3_column_int64(s, 4),
+			.from_ns = sqlite3_column_int64(s, 5),
+			.to_ns = sqlite3_column_int64(s, 6),
+		};
+		(void)sqlite3_reset(s);
+	}
+	return 0;
+}
+
+int journal_finish(struct journal *journal)
+{
+	bool has = journal->has_end;
+
+	journal->has_end = false;
+	return has ? put_end(journal, journal->boot, journal->source, &journal->end) : 0;
+}
+
+void journal_forget(struct journal *journal)
+{
+	journal->has_end = false;
+}
+
+/* Make the row's boot and source the one whose end is at hand. */
+static int begin_end(struct journal *j, int64_t boot, enum sample_source source)
+{
+	int r;
+
+	if (j->has_end && j->boot == boot && j->source == source)
+		return 0;
+	r = journal_finish(j);
+	if (r == 0)
+		r = journal_end(j, boot, source, &j->end);
+	j->boot = boot;
+	j->source = source;
+	j->has_end = r == 0;
+	return r;
+}
+
+int journal_add(struct journal *journal, int64_t id, int64_t boot, enum sample_source source,
+		const struct sample *sample)
+{
+	struct journal *j = journal;
+	struct journal_end *end = &j->end;
+	size_t len;
+	int r = sample->detail_len > FRAME_PAYLOAD_MAX ? -EMSGSIZE : begin_end(j, boot, source);
+
+	if (r == 0)
+		r = BEGIN(j, ADD, id, boot, source, sample->sequence, sample->t_wall_ns,
+			  end->last_id);
+	if (r < 0)
+		return r;
+	len = tick_encode(sample, j->tick);
+	if ((end->samples == 0 && sqlite3_bind_null(j->stmt[ADD], 6) != SQLITE_OK) ||
+	    sqlite3_bind_blob(j->stmt[ADD], 7, j->tick, len, SQLITE_STATIC) != SQLITE_OK)
+		return db_error(j->db, "cannot bind", SQLITE_ERROR);
+	r = run(j, ADD);
+	if (r < 0)
+		return r;
+	if (end->samples++ == 0) {
+		end->first_id = id;
+		end->from_ns = sample->t_wall_ns;
+	}
+	end->last_id = id;
+	end->to_sequence = sample->sequence;
+	end->bytes += len;
+	end->to_ns = sample->t_wall_ns;
+	return 0;
+}
+
+int journal_due(struct journal *journal, uint64_t samples, uint64_t bytes, int64_t before_ns,
+		int64_t *ret_boot, enum sample_source *ret_source)
+{
+	int r = BEGIN(journal, DUE, samples, bytes, before_ns);
+
+	if (r == 0)
+		r = step(journal, DUE);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	*ret_boot = sqlite3_column_int64(journal->stmt[DUE], 0);
+	*ret_source = sqlite3_column_int(journal->stmt[DUE], 1);
+	(void)sqlite3_reset(journal->stmt[DUE]);
+	return 0;
+}
+
+/* What stands beside a row's sample. */
+struct link {
+	int64_t id, before;		/* before 0: none */
+	uint64_t sequence, bytes;
+	int64_t t_ns;
+};
+
+/* 1 with row @id, 0 without, or -errno. */
+static int get_link(struct journal *j, int64_t id, struct link *ret_link)
+{
+	sqlite3_stmt *s;
+	int r = BEGIN(j, LINK, id);
+
+	if (r == 0)
+		r = step(j, LINK);
+	if (r <= 0)
+		return r;
+	s = j->stmt[LINK];
+	*ret_link = (struct link){
+		.id = id,
+		.before = sqlite3_column_int64(s, 0),
+		.sequence = sqlite3_column_int64(s, 1),
+		.bytes = sqlite3_column_int64(s, 2),
+		.t_ns = sqlite3_column_int64(s, 3),
+	};
+	(void)sqlite3_reset(s);
+	return 1;
+}
+
+/* The rows above @sequence, the last one first. The caller frees them. Returns 0 or -errno. */
+static int get_links(struct journal *j, int64_t boot, enum sample_source source,
+		     uint64_t sequence, struct link **ret_links, size_t *ret_count)
+{
+	struct link *links = NULL, link;
+	struct journal_end end;
+	size_t count = 0, room = 0;
+	int r = journal_end(j, boot, source, &end);
+
+	link.before = end.samples ? end.last_id : 0;
+	while (r == 0 && link.before && (r = get_link(j, link.before, &link)) > 0 &&
+	       link.sequence > sequence) {
+		if (count == room) {
+			struct link *more;
+
+			room = room ? 2 * room : 256;
+			more = realloc(links, room * sizeof(*links));
+			if (!more) {
+				r = -ENOMEM;
+				break;
+			}
+			links = more;
+		}
+		links[count++] = link;
+		r = 0;
+	}
+	if (r < 0) {
+		free(links);
+		return r;
+	}
+	*ret_links = links;
+	*ret_count = count;
+	return 0;
+}
+
+/* The end that @count rows have, the last one first. */
+static int put_links(struct journal *j, int64_t boot, enum sample_source source,
+		     const struct link *links, size_t count)
+{
+	struct journal_end end = { .samples = count };
+	int r;
+
+	if (count == 0) {
+		r = BEGIN(j, DROP_END, boot, source);
+		return r < 0 ? r : run(j, DROP_END);
+	}
+	for (size_t i = 0; i < count; i++)
+		end.bytes += links[i].bytes;
+	end.last_id = links[0].id;
+	end.to_sequence = links[0].sequence;
+	end.to_ns = links[0].t_ns;
+	end.first_id = links[count - 1].id;
+	end.from_ns = links[count - 1].t_ns;
+	return put_end(j, boot, source, &end);
+}
+
+int journal_keep_above(struct journal *journal, int64_t boot, enum sample_source source,
+		       uint64_t sequence)
+{
+	struct link *links;
+	size_t count;
+	int r = get_links(journal, boot, source, sequence, &links, &count);
+
+	if (r < 0)
+		return r;
+	r = put_links(journal, boot, source, links, count);
+	if (r == 0 && count > 0)
+		r = BEGIN(journal, UNLINK, links[count - 1].id);
+	if (r == 0 && count > 0)
+		r = run(journal, UNLINK);
+	free(links);
+	return r;
+}
+
+int journal_keep_to(struct journal *journal, int64_t boot, enum sample_source source,
+		    uint64_t sequence)
+{
+	struct link *links;
+	size_t count, cut = 0;
+	int r = get_links(journal, boot, source, 0, &links, &count);
+
+	if (r < 0)
+		return r;
+	for (; cut < count && links[cut].sequence > sequence && r == 0; cut++) {
+		r = BEGIN(journal, DROP_ROW, links[cut].id);
+		if (r == 0)
+			r = run(journal, DROP_ROW);
+	}
+	if (r == 0)
+		r = put_links(journal, boot, source, links + cut, count - cut);
+	free(links);
+	return r;
+}
+
+int journal_trim(struct journal *journal, int64_t before_ns, int max, bool *ret_more)
+{
+	int r = BEGIN(journal, TRIM, before_ns, max);
+
+	if (r == 0)
+		r = run(journal, TRIM);
+	*ret_more = r == 0 && sqlite3_changes(journal->db) == max;
+	return r;
+}
+
+static int get_row(struct journal *j, int which, struct journal_row *ret_row)
+{
+	sqlite3_stmt *s = j->stmt[which];
+	struct journal_row row;
+	size_t len;
+	int r = step(j, which);
+
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	len = sqlite3_column_bytes(s, 5);
+	/* A copy: a statement that is not reset would hold its view of the database. */
+	if (len <= sizeof(j->tick) && len > 0)
+		memcpy(j->tick, sqlite3_column_blob(s, 5), len);
+	row.id = sqlite3_column_int64(s, 0);
+	row.before = sqlite3_column_int64(s, 6);
+	row.boot = sqlite3_column_int64(s, 1);
+	row.source = sqlite3_column_int(s, 2);
+	r = len <= sizeof(j->tick) ? tick_decode(j->tick, len, &row.sample) : -EBADMSG;
+	row.sample.sequence = sqlite3_column_int64(s, 3);
+	row.sample.t_wall_ns = sqlite3_column_int64(s, 4);
+	(void)sqlite3_reset(s);
+	if (r < 0)
+		return db_error(j->db, "a sample in the journal is damaged", SQLITE_CORRUPT);
+	*ret_row = row;
+	return 0;
+}
+
+int journal_next(struct journal *journal, int64_t id, struct journal_row *ret_row)
+{
+	int r = BEGIN(journal, NEXT, id);
+
+	return r < 0 ? r : get_row(journal, NEXT, ret_row);
+}
+
+int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row)
+{
+	int r = BEGIN(journal, ROW, id);
+
+	return r < 0 ? r : get_row(journal, ROW, ret_row);
+}
+
+int journal_walk(struct journal *journal, int64_t boot, enum sample_source source,
+		 uint64_t sequence, journal_row_fn fn, void *ctx)
+{
+	struct journal_row row;
+	struct link *links;
+	size_t count;
+	int r = get_links(journal, boot, source, sequence, &links, &count);
+
+	if (r < 0)
+		return r;
+	while (count > 0 && r == 0) {
+		r = journal_row(journal, links[--count].id, &row);
+		if (r == 0)
+			r = fn(ctx, &row);
+	}
+	free(links);
+	return r;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the store does in the background: samples leave the journal for chunks, and
+ * chunks are rolled up. Each step is a short transaction. For store.c only. Logging.
+ */
+#ifndef DAEMON_SEAL_H
+#define DAEMON_SEAL_H
+
+#include "daemon/store/blocks.h"
+
+/* A boot and source is sealed when it has so much in the journal, or so old a sample. */
+#define SEAL_SAMPLES 1024
+#define SEAL_BYTES 1048576
+#define SEAL_AGE_NS (2048LL * 1000000000)
+
+/*
+ * Seal what is due. Returns 1 if something was, 0 if nothing is, -ENOSPC for a full disk,
+ * or another -errno. Within a transaction of the caller's.
+ */
+int seal_due(struct blocks *blocks, int64_t now_ns);
+
+/* Seal what a boot and source has in the journal. As seal_due(). */
+int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source);
+
+/* Add samples (row 0 stands before, if @stream has a last one) to the chunks of @stream. */
+int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archive_entry *entry,
+	       struct chunk *chunk);
+
+/* Roll up tier @tier - 1 into @tier, as far as chunks go. Returns 0 or -errno. */
+int seal_roll_up(struct blocks *blocks, struct stream *stream, int tier);
+
+/* Drop the samples of @stream above @sequence from its chunks. Returns 0 or -errno. */
+int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence);
+
+#endif
