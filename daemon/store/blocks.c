@@ -74,6 +74,7 @@ struct gathering {
 	bool has_gap;
 	uint64_t gap_from, gap_to;	/* the next that may matter */
 	struct archive_entry entry;
+	int64_t last_id;
 };
 
 static int next_gap(struct gathering *g)
@@ -128,12 +129,14 @@ static int gather(void *ctx, const struct journal_row *row)
 	g->entry.from_ns = t_ns < g->entry.from_ns ? t_ns : g->entry.from_ns;
 	g->entry.to_ns = t_ns > g->entry.to_ns ? t_ns : g->entry.to_ns;
 	g->entry.rows = g->entry.samples;
+	g->last_id = row->id;
 	g->entry.to_sequence = g->before = sample.sequence;
 	return 0;
 }
 
 int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t max,
-		    size_t columns, struct archive_entry *ret_entry, struct chunk **ret_chunk)
+		    size_t columns, struct archive_entry *ret_entry, struct chunk **ret_chunk,
+		    int64_t *ret_last_id)
 {
 	struct gathering g = {
 		.blocks = blocks,
@@ -162,6 +165,8 @@ int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t m
 		return r;
 	}
 	*ret_entry = g.entry;
+	if (ret_last_id)
+		*ret_last_id = g.last_id;
 	*ret_chunk = g.chunk;
 	return 0;
 }
@@ -181,7 +186,7 @@ static int next_unsealed(struct blocks *b, int64_t boot, enum sample_source sour
 	r = stream_get(b->streams, boot, source, &stream);
 	if (r < 0)
 		return r;
-	r = blocks_unsealed(b, &stream, SIZE_MAX, 0, &entry, &ret_block->chunk);
+	r = blocks_unsealed(b, &stream, SIZE_MAX, 0, &entry, &ret_block->chunk, NULL);
 	stream_done(&stream);
 	if (r == 0) {
 		ret_block->from_sequence = entry.from_sequence;

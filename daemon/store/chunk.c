@@ -247,13 +247,13 @@ static struct store_column *column_for(struct chunk *chunk, const struct key *ke
 {
 	struct store_column *c;
 
-	/* The same again, or as in the row before: the one behind. */
-	for (size_t i = chunk->next; i < chunk->count && i < chunk->next + 2; i++) {
-		if (key_equal(key, &chunk->columns[i]->column.key)) {
-			chunk->next = i;
-			return chunk->columns[i];
-		}
-	}
+	/* As in the row before, the one behind; or the same again. */
+	if (chunk->next + 1 < chunk->count &&
+	    key_equal(key, &chunk->columns[chunk->next + 1]->column.key))
+		return chunk->columns[++chunk->next];
+	if (chunk->next < chunk->count &&
+	    key_equal(key, &chunk->columns[chunk->next]->column.key))
+		return chunk->columns[chunk->next];
 	c = find(chunk, key);
 	if (!c)
 		c = add_column(chunk, key);

@@ -156,7 +156,8 @@ int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
 	if (r < 0)
 		return r;
 	mask = umask(0027);
-	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			     NULL);
 	if (rc == SQLITE_OK)
 		r = db_exec(db,
 			    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
@@ -180,7 +181,7 @@ int db_open_reader(const char *path, sqlite3 **ret_db)
 	sqlite3 *db = NULL;
 	int rc, r;
 
-	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	r = rc == SQLITE_OK ? db_exec(db, "PRAGMA query_only = ON; PRAGMA mmap_size = 0;", path)
 			    : db_error(db, path, rc);
 	if (r < 0) {

@@ -23,7 +23,10 @@ struct sqlite3_stmt;
  */
 int db_open_writer(const char *path, struct sqlite3 **ret_db, int *ret_lock);
 
-/* Open @path read-only; the writer must have opened it before. Returns 0 or -errno. */
+/*
+ * Open @path read-only; the writer must have opened it before. Returns 0 or -errno. Neither
+ * kind of connection is to be shared by threads.
+ */
 int db_open_reader(const char *path, struct sqlite3 **ret_db);
 
 /* Run @sql, doing @what. Returns 0 or -errno. */

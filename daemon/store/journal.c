@@ -11,7 +11,8 @@
 #include "guest-agent/shared/frame.h"
 
 enum {
-	ADD, PUT_END, GET_END, DROP_END, DUE, NEXT, ROW, LINK, UNLINK, DROP_ROW, TRIM, STMTS
+	ADD, PUT_END, GET_END, DROP_END, DUE, NEXT, ROW, LINK, UNLINK, DROP_ROW, TRIM_TO, TIME_BEFORE, TRIM,
+	STMTS
 };
 
 #define ROW_COLUMNS "id, boot, source, sequence, t_ns, sample, before"
@@ -32,9 +33,11 @@ static const char *const sql[STMTS] = {
 	[LINK] = "SELECT before, sequence, length(sample), t_ns FROM journal WHERE id = ?",
 	[UNLINK] = "UPDATE journal SET before = NULL WHERE id = ?",
 	[DROP_ROW] = "DELETE FROM journal WHERE id = ?",
-	[TRIM] = "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE"
-		 " id < coalesce((SELECT min(first_id) FROM journal_end), 9223372036854775807)"
-		 " AND id < (SELECT max(id) FROM journal) ORDER BY id LIMIT ?2) AND t_ns < ?1",
+	/* Behind the rows that may go at once, and when the last of these was. */
+	[TRIM_TO] = "SELECT min(coalesce((SELECT min(first_id) FROM journal_end), max(id)), max(id),"
+		    " min(id) + ?) FROM journal",
+	[TIME_BEFORE] = "SELECT t_ns FROM journal WHERE id < ? ORDER BY id DESC LIMIT 1",
+	[TRIM] = "DELETE FROM journal WHERE id < ?",
 };
 
 struct journal {
@@ -324,41 +327,73 @@ int journal_keep_to(struct journal *journal, int64_t boot, enum sample_source so
 	return r;
 }
 
+/* The one number that a statement, begun with @r, answers: 1, 0 for none, or -errno. */
+static int number(struct journal *j, int which, int r, int64_t *ret_number)
+{
+	if (r == 0)
+		r = step(j, which);
+	if (r <= 0)
+		return r;
+	*ret_number = sqlite3_column_int64(j->stmt[which], 0);
+	(void)sqlite3_reset(j->stmt[which]);
+	return 1;
+}
+
 int journal_trim(struct journal *journal, int64_t before_ns, int max, bool *ret_more)
 {
-	int r = BEGIN(journal, TRIM, before_ns, max);
+	int64_t to = 0, t_ns = 0;
+	int r = number(journal, TRIM_TO, BEGIN(journal, TRIM_TO, max), &to);
 
+	*ret_more = false;
+	if (r > 0)
+		r = number(journal, TIME_BEFORE, BEGIN(journal, TIME_BEFORE, to), &t_ns);
+	if (r <= 0 || t_ns >= before_ns)
+		return r < 0 ? r : 0;
+	r = BEGIN(journal, TRIM, to);
 	if (r == 0)
 		r = run(journal, TRIM);
-	*ret_more = r == 0 && sqlite3_changes(journal->db) == max;
+	*ret_more = r == 0;
 	return r;
+}
+
+/* A row's columns beside the sample's own. */
+static void get_place(sqlite3_stmt *s, struct journal_row *row)
+{
+	row->id = sqlite3_column_int64(s, 0);
+	row->boot = sqlite3_column_int64(s, 1);
+	row->source = sqlite3_column_int(s, 2);
+	row->sample.sequence = sqlite3_column_int64(s, 3);
+	row->sample.t_wall_ns = sqlite3_column_int64(s, 4);
+	row->before = sqlite3_column_int64(s, 6);
+}
+
+/* Fill in the sample of a row whose place is known. */
+static int set_sample(struct journal *j, struct journal_row *row, const uint8_t *tick, size_t len)
+{
+	uint64_t sequence = row->sample.sequence, t_ns = row->sample.t_wall_ns;
+
+	if (tick_decode(tick, len, &row->sample) < 0)
+		return db_error(j->db, "a sample in the journal is damaged", SQLITE_CORRUPT);
+	row->sample.sequence = sequence;
+	row->sample.t_wall_ns = t_ns;
+	return 0;
 }
 
 static int get_row(struct journal *j, int which, struct journal_row *ret_row)
 {
 	sqlite3_stmt *s = j->stmt[which];
-	struct journal_row row;
 	size_t len;
 	int r = step(j, which);
 
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
 	len = sqlite3_column_bytes(s, 5);
+	get_place(s, ret_row);
 	/* A copy: a statement that is not reset would hold its view of the database. */
 	if (len <= sizeof(j->tick) && len > 0)
 		memcpy(j->tick, sqlite3_column_blob(s, 5), len);
-	row.id = sqlite3_column_int64(s, 0);
-	row.before = sqlite3_column_int64(s, 6);
-	row.boot = sqlite3_column_int64(s, 1);
-	row.source = sqlite3_column_int(s, 2);
-	r = len <= sizeof(j->tick) ? tick_decode(j->tick, len, &row.sample) : -EBADMSG;
-	row.sample.sequence = sqlite3_column_int64(s, 3);
-	row.sample.t_wall_ns = sqlite3_column_int64(s, 4);
 	(void)sqlite3_reset(s);
-	if (r < 0)
-		return db_error(j->db, "a sample in the journal is damaged", SQLITE_CORRUPT);
-	*ret_row = row;
-	return 0;
+	return set_sample(j, ret_row, j->tick, len <= sizeof(j->tick) ? len : 0);
 }
 
 int journal_next(struct journal *journal, int64_t id, struct journal_row *ret_row)
@@ -375,21 +410,94 @@ int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row
 	return r < 0 ? r : get_row(journal, ROW, ret_row);
 }
 
+/* Rows that a walk has passed, the last one first. */
+struct passed {
+	struct journal_row *rows;
+	size_t *ticks;			/* where each one's bytes begin in `bytes` */
+	size_t count, room;
+	uint8_t *bytes;
+	size_t len, size;
+};
+
+static void drop_passed(struct passed *p)
+{
+	free(p->rows);
+	free(p->ticks);
+	free(p->bytes);
+}
+
+static bool grow(void *array, size_t *room, size_t least, size_t size)
+{
+	size_t more = *room ? *room : 256;
+	void *grown;
+
+	while (more < least)
+		more *= 2;
+	grown = realloc(*(void **)array, more * size);
+	if (!grown)
+		return false;
+	*(void **)array = grown;
+	*room = more;
+	return true;
+}
+
+static int pass(struct passed *p, sqlite3_stmt *s)
+{
+	size_t len = sqlite3_column_bytes(s, 5), room = p->room;
+
+	if (p->count == p->room &&
+	    (!grow(&p->rows, &room, p->count + 1, sizeof(*p->rows)) ||
+	     !grow(&p->ticks, &p->room, p->count + 1, sizeof(*p->ticks))))
+		return -ENOMEM;
+	if (p->size - p->len < len && !grow(&p->bytes, &p->size, p->len + len, 1))
+		return -ENOMEM;
+	get_place(s, &p->rows[p->count]);
+	if (len)
+		memcpy(p->bytes + p->len, sqlite3_column_blob(s, 5), len);
+	p->ticks[p->count++] = p->len;
+	p->len += len;
+	return 0;
+}
+
+/* Back from the last row to the first, or to the one that is not above @sequence. */
+static int pass_all(struct journal *j, int64_t last_id, uint64_t sequence, struct passed *p)
+{
+	sqlite3_stmt *s;
+	int r = 0;
+
+	for (int64_t id = last_id; id; id = sqlite3_column_int64(s, 6)) {
+		r = BEGIN(j, ROW, id);
+		s = j->stmt[ROW];
+		if (r == 0)
+			r = step(j, ROW);
+		if (r <= 0 || (uint64_t)sqlite3_column_int64(s, 3) <= sequence)
+			break;
+		r = pass(p, s);
+		if (r < 0)
+			break;
+	}
+	(void)sqlite3_reset(j->stmt[ROW]);
+	return r < 0 ? r : 0;
+}
+
 int journal_walk(struct journal *journal, int64_t boot, enum sample_source source,
 		 uint64_t sequence, journal_row_fn fn, void *ctx)
 {
-	struct journal_row row;
-	struct link *links;
-	size_t count;
-	int r = get_links(journal, boot, source, sequence, &links, &count);
+	struct passed p = { 0 };
+	struct journal_end end;
+	int r = journal_end(journal, boot, source, &end);
 
-	if (r < 0)
-		return r;
-	while (count > 0 && r == 0) {
-		r = journal_row(journal, links[--count].id, &row);
+	if (r == 0 && end.samples > 0)
+		r = pass_all(journal, end.last_id, sequence, &p);
+	for (size_t end_of = p.len; p.count > 0 && r == 0; p.count--) {
+		struct journal_row *row = &p.rows[p.count - 1];
+		size_t at = p.ticks[p.count - 1];
+
+		r = set_sample(journal, row, p.bytes + at, end_of - at);
 		if (r == 0)
-			r = fn(ctx, &row);
+			r = fn(ctx, row);
+		end_of = at;
 	}
-	free(links);
+	drop_passed(&p);
 	return r;
 }

@@ -7,13 +7,6 @@
 
 #include "guest-agent/shared/workload.h"
 
-bool key_equal(const struct key *a, const struct key *b)
-{
-	return a->kind == b->kind && a->aspect == b->aspect && a->id == b->id &&
-	       a->name_len == b->name_len &&
-	       (a->name_len == 0 || memcmp(a->name, b->name, a->name_len) == 0);
-}
-
 uint32_t key_hash(const struct key *key)
 {
 	uint32_t hash = ((uint32_t)key->kind << 4 | key->aspect) * 0x9e3779b1u ^

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "guest-agent/shared/detail.h"
 
@@ -87,7 +88,13 @@ enum key_type {
 	KEY_TYPE_AMOUNT,		/* of the time since the sample before */
 };
 
-bool key_equal(const struct key *a, const struct key *b);
+static inline bool key_equal(const struct key *a, const struct key *b)
+{
+	return a->id == b->id && a->kind == b->kind && a->aspect == b->aspect &&
+	       a->name_len == b->name_len &&
+	       (a->name_len == 0 || memcmp(a->name, b->name, a->name_len) == 0);
+}
+
 uint32_t key_hash(const struct key *key);
 enum key_type key_type(const struct key *key);
 

@@ -247,8 +247,6 @@ int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archiv
 	if (r == 0)
 		r = rolled ? roll_up_chunk(blocks, stream, 1, chunk)
 			   : seal_roll_up(blocks, stream, 1);
-	if (r == 0)
-		r = take_last(stream, chunk);
 	stream->sealed[0] = entry->to_sequence;
 	if (r == 0)
 		r = roll_up_due(blocks, stream);
@@ -258,15 +256,21 @@ int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archiv
 int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
 {
 	struct archive_entry entry;
+	struct journal_row last;
 	struct chunk *chunk = NULL;
 	struct stream stream;
+	int64_t last_id;
 	int r = stream_get(blocks->streams, boot, source, &stream);
 
 	if (r < 0)
 		return r;
-	r = blocks_unsealed(blocks, &stream, SEAL_SAMPLES, COLUMNS_MAX, &entry, &chunk);
+	r = blocks_unsealed(blocks, &stream, SEAL_SAMPLES, COLUMNS_MAX, &entry, &chunk, &last_id);
 	if (r == 0)
 		r = seal_chunk(blocks, &stream, &entry, chunk);
+	if (r == 0)
+		r = journal_row(blocks->journal, last_id, &last);
+	if (r == 0)
+		r = stream_set_last(&stream, &last.sample);
 	if (r == 0)
 		r = stream_put(blocks->streams, &stream);
 	if (r == 0)

@@ -22,7 +22,10 @@ int seal_due(struct blocks *blocks, int64_t now_ns);
 /* Seal what a boot and source has in the journal. As seal_due(). */
 int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source);
 
-/* Add samples (row 0 stands before, if @stream has a last one) to the chunks of @stream. */
+/*
+ * Add samples (row 0 stands before, if @stream has a last one) to the chunks of @stream,
+ * whose last sample is the caller's to set.
+ */
 int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archive_entry *entry,
 	       struct chunk *chunk);
 
