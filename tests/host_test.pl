@@ -74,7 +74,7 @@ for my $source ('guest', 'host') {
 my @cycles = map { $_->{handling_cycles} } grep { $_->{source} eq 'guest' } @rows;
 ok($cycles[0] > 0 && !(grep { $cycles[$_] < $cycles[$_ - 1] } 1 .. $#cycles), 'nor do handling cycles');
 my $columns = 'b.number, s.source, s.sequence, s.exits, s.handling_cycles, s.context_switches';
-my $dump = $lab->exec("sqlite3 -readonly -separator , /var/lib/vmexit/vmexit.db 'select $columns from sample s join boot b on b.id = s.boot where s.t_ns <= $now * 1000000000 order by b.number, s.source, s.t_ns'");
+my $dump = $lab->sql("select $columns from sample s join boot b on b.id = s.boot where s.t_ns <= $now * 1000000000 order by b.number, s.source, s.t_ns") =~ tr/|/,/r . "\n";
 my $from_csv = join '', map { join(',', $_->{boot}, $_->{source} eq 'host' ? 1 : 0, @$_{qw(sequence exits handling_cycles context_switches)}) . "\n" } @rows;
 is($from_csv, $dump, 'the CSV holds exactly the stored samples');
 my ($n_boot) = (sort { $b->{sources}{guest}{samples} <=> $a->{sources}{guest}{samples} } grep { $_->{sources}{guest} } boots())[0]->{boot};
@@ -162,7 +162,7 @@ my $count = boots();
 $lab->lab('guest', 'reset');
 ok($lab->wait_for(120, sub { my $b = current(); $b->{cause} eq 'reboot' && ($b->{sources}{guest} // {})->{samples} }), 'so is a reset, by its event');
 is(scalar(boots()), $count + 1, 'one for the reset and the firmware\'s own, which the agent\'s hello joins');
-is($lab->exec('sqlite3 -readonly /var/lib/vmexit/vmexit.db "pragma integrity_check"'), "ok\n", 'the database is sound');
+is($lab->sql('pragma integrity_check'), 'ok', 'the database is sound');
 unlike($lab->log_of('daemon'), qr/error:/, 'vmexitd had nothing to complain of') or diag($lab->log_of('daemon'));
 
 $lab->stop;

@@ -14,13 +14,12 @@ use Time::HiRes qw(sleep);
 
 my $build = $ENV{BUILD} // "$FindBin::Bin/../build";
 my $times = $ENV{VMEXIT_LONG} ? 50 : 6;
-my $database = '/var/lib/vmexit/vmexit.db';
 # A gap of this cause (PROTO_GAP_MISSED) holds no sample: the emulated guest had no time for it.
 my $missed = 2;
 srand(4);
 
 sub rows { my ($lab, $sql) = @_;
-	return map { [split /\|/, $_, -1] } split /\n/, $lab->exec("sqlite3 -readonly $database \"$sql\"") }
+	return map { [split /\|/, $_, -1] } split /\n/, $lab->sql($sql) }
 sub newest { my $lab = shift; my ($row) = rows($lab, 'SELECT coalesce(max(sequence), 0) FROM sample WHERE source = 0'); return $row ? $row->[0] : 0 }
 
 # A boot of the guest holds one agent here: its samples are number 1, 2, 3 ...
@@ -94,5 +93,5 @@ is($a->{rows} + $a->{missing}, $a->{last} - $a->{first} + 1, 'and each that is n
 is("$a->{different} $a->{uncounted}", "$a->{rows} 0", 'no sample twice, no gap of unknown size');
 my ($inside) = rows($lab, 'SELECT count(*) FROM sample s JOIN gap g ON g.boot = s.boot AND g.source = s.source AND s.sequence BETWEEN g.from_sequence AND g.to_sequence');
 is($inside->[0], 0, 'no stored sample lies in a gap');
-is($lab->exec("sqlite3 -readonly $database 'pragma integrity_check'"), "ok\n", 'the database is sound');
+is($lab->sql('pragma integrity_check'), 'ok', 'the database is sound');
 done_testing();

@@ -17,7 +17,7 @@ sub new {
 	my $build = $ENV{BUILD} // "$top/build";
 	my $self = bless { dir => "$build/$name", http => HTTP::Tiny->new(timeout => 30) }, $class;
 	$self->stop;
-	my $out = $self->lab('start', '--quiet', @options);
+	my $out = $self->lab('start', '--quiet', '--file', "$build/vmexit.so", @options);
 	($self->{url}) = $out =~ m{(http://127\.0\.0\.1:\d+)};
 	$self->{started} = $? == 0 && $self->{url};
 	return $self;
@@ -32,6 +32,15 @@ sub lab {
 }
 
 sub exec { my ($self, $command) = @_; return $self->lab('exec', '--timeout', 60, $command) }
+# What a query of the daemon's database prints, columns with '|' between.
+sub sql {
+	my ($self, $query) = @_;
+	$query =~ s/'/'\\''/g;
+	my $out = $self->exec("sqlite3 -readonly -cmd '.load /run/lab/host/vmexit' /var/lib/vmexit/vmexit.db '$query'");
+	chomp $out;
+	return $out;
+}
+
 # In the Debian guest, as soon as it has booted.
 sub guest_exec { my ($self, $seconds, $command) = @_; return $self->lab('guest', 'exec', '--timeout', $seconds, $command) }
 sub stop { my $self = shift; $self->lab('stop') }
