@@ -181,8 +181,8 @@ static int by_list(const void *a, const void *b)
 
 	if (x->list != y->list)
 		return x->list < y->list ? -1 : 1;
-	/* Columns with names stand in the order in which they came. */
-	if (x->value.column->key.name_len || y->value.column->key.name_len)
+	/* Lists with names stand in the order in which they came. */
+	if (x->list >= DETAIL_INTERRUPTS - DETAIL_FIRST)
 		return x->index < y->index ? -1 : x->index > y->index;
 	return x_id < y_id ? -1 : x_id > y_id;
 }

@@ -60,7 +60,7 @@ static inline void testrandom_list(struct wire_writer *w, enum detail_list list,
 			.handling_cycles = testrandom_any(),
 			.away_cycles = testrandom_any(),
 			.name = name,
-			.name_len = 1 + testrandom_below(20),
+			.name_len = 2 + testrandom_below(20),
 		};
 
 		memset(name, ' ' + (int)(i % 90), sizeof(name));
@@ -112,7 +112,46 @@ static inline struct sample testrandom_sample(uint8_t *buf)
 	return s;
 }
 
-/* Whether two samples say the same, byte for byte; what is not known has to be 0. */
+/* Whether a list of @a's has an entry like @entry. */
+static inline bool testrandom_has(const struct sample *a, enum detail_list list,
+				  const struct detail_entry *entry)
+{
+	struct detail_entry other;
+	struct detail_iter iter;
+
+	if (!detail_find(a->detail, a->detail_len, list, &iter))
+		return false;
+	while (detail_next(&iter, &other)) {
+		if (other.id == entry->id && other.value == entry->value &&
+		    other.handling_cycles == entry->handling_cycles &&
+		    other.away_cycles == entry->away_cycles && other.name_len == entry->name_len &&
+		    (entry->name_len == 0 || memcmp(other.name, entry->name, entry->name_len) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the lists of two samples say the same, in whatever order. */
+static inline bool testrandom_same_lists(const struct sample *a, const struct sample *b)
+{
+	if (a->detail_len != b->detail_len)
+		return false;
+	for (int list = DETAIL_FIRST; list <= DETAIL_UNITS; list++) {
+		struct detail_iter one, other;
+		struct detail_entry entry;
+		bool there = detail_find(a->detail, a->detail_len, list, &one);
+
+		if (there != detail_find(b->detail, b->detail_len, list, &other))
+			return false;
+		while (there && detail_next(&one, &entry)) {
+			if (!testrandom_has(b, list, &entry))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Whether two samples say the same; what is not known has to be 0. */
 static inline bool testrandom_same(const struct sample *a, const struct sample *b)
 {
 	return a->sequence == b->sequence && a->t_wall_ns == b->t_wall_ns &&
@@ -123,8 +162,7 @@ static inline bool testrandom_same(const struct sample *a, const struct sample *
 	       a->agent_exits == b->agent_exits && a->taken == b->taken &&
 	       a->workload.mask == b->workload.mask &&
 	       memcmp(a->workload.value, b->workload.value, sizeof(a->workload.value)) == 0 &&
-	       a->detail_len == b->detail_len &&
-	       (a->detail_len == 0 || memcmp(a->detail, b->detail, a->detail_len) == 0);
+	       testrandom_same_lists(a, b);
 }
 
 #endif
