@@ -167,7 +167,7 @@ static void add_counter(struct rollup_point *f, const struct step *step, bool kn
 		double rate = (value - before) * step->per_ns;
 		uint64_t milli = rate < 1.8e19 ? (uint64_t)rate : UINT64_MAX;
 
-		add_rate(f, milli, milli < rate ? milli + 1 : milli);
+		add_rate(f, milli, milli < rate && milli < UINT64_MAX ? milli + 1 : milli);
 	}
 }
 
@@ -212,8 +212,9 @@ static void fold_samples(const struct plan *p, const struct chunk_column *c,
 			add_counter(&folds[step->bucket], step, true, c->values[i - 1],
 				    c->values[i]);
 		else
-			add_counter(&folds[step->bucket], step, was_zero(p, &c->key, row), 0,
-				    c->values[i]);
+			/* One that was there before was only left out. */
+			add_counter(&folds[step->bucket], step,
+				    i == 0 && was_zero(p, &c->key, row), 0, c->values[i]);
 	}
 }
 
