@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Random numbers and samples, the same in every run. For x_test.c only. (splitmix64, from
- * Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.)
+ * Random numbers and samples, the same in every run. For x_test.c and the fuzzers only.
+ * (splitmix64, from Steele, Lea and Flood, "Fast Splittable Pseudorandom Number
+ * Generators", OOPSLA 2014.)
  */
 #ifndef DAEMON_TESTRANDOM_H
 #define DAEMON_TESTRANDOM_H
