@@ -155,8 +155,8 @@ static int next_row(struct cursor *c)
 			*s = before;
 			return 0;
 		}
-		/* The one before, which the part knows already if it is not its first block. */
-		if (s->sequence < c->block.from_sequence && has_row) {
+		/* What is behind us already. */
+		if (has_row && s->sequence <= before.sequence) {
 			*s = before;
 			continue;
 		}

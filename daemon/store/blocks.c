@@ -216,5 +216,8 @@ int blocks_next(struct blocks *blocks, int64_t boot, enum sample_source source, 
 	}
 	if (own)
 		(void)db_exec(blocks->db, "COMMIT", "cannot end reading");
+	/* A block may have grown since its samples up to @after were read. */
+	if (ret_block->from_sequence <= after)
+		ret_block->from_sequence = after + 1;
 	return r;
 }

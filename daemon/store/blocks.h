@@ -31,14 +31,15 @@ int blocks_is_gap(struct blocks *blocks, int64_t boot, enum sample_source source
 
 struct block {
 	struct chunk *chunk;		/* freed with chunk_free() */
-	uint64_t from_sequence;		/* a row below it is the sample before the block's */
+	uint64_t from_sequence;		/* the last row below it is the sample before the block's */
 	uint64_t to_sequence;		/* the last one's */
 };
 
 /*
  * The next block with samples above the sequence @after and not all before @from_ns or
- * behind @to_ns, as one transaction saw it. Returns 0, -ENOENT behind the last, -EBADMSG for a damaged
- * chunk (ret_block->to_sequence tells what to go on behind), or another -errno.
+ * behind @to_ns, as one transaction saw it; rows up to @after may stand in front. Returns 0,
+ * -ENOENT behind the last, -EBADMSG for a damaged chunk (ret_block->to_sequence tells what
+ * to go on behind), or another -errno.
  */
 int blocks_next(struct blocks *blocks, int64_t boot, enum sample_source source, uint64_t after,
 		int64_t from_ns, int64_t to_ns, struct block *ret_block);

@@ -136,8 +136,12 @@ static int roll_up_chunk(struct blocks *b, struct stream *stream, int tier, stru
 	}
 	if (r == 0 && tier == 1)
 		r = origin_of(b, stream->boot, &origin);
-	if (r < 0)
+	if (r < 0) {
+		chunk_free(into);
 		return r;
+	}
+	/* What is behind samples does not begin at zero, even if these cannot be read. */
+	origin.from_zero &= stream->sealed[1] == 0;
 	first = chunk_rows(into);
 	if (tier == 1)
 		r = rollup_samples(chunk, stream->sealed[tier], &origin, into);
@@ -320,18 +324,49 @@ static int shorten_samples(struct chunk *chunk, uint64_t sequence, struct archiv
 	return 0;
 }
 
-/* Cut the chunk of samples that @sequence parts. */
-static int cut_samples(struct blocks *b, const struct archive_of *of,
-		       struct archive_entry *entry, uint64_t sequence)
+/* Likewise the rows of a rollup that end up to @sequence. */
+static int shorten_buckets(struct chunk *chunk, uint64_t sequence, struct archive_entry *entry,
+			   struct chunk *into)
+{
+	struct archive_entry e = { 0 };
+	struct rollup_bucket *buckets;
+	int r = rollup_read_buckets(chunk, &buckets);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < chunk_rows(chunk) &&
+			   buckets[i].value[BUCKET_TO_SEQUENCE] <= sequence; i++)
+		(void)chunk_add_row(into);
+	free(buckets);
+	for (size_t i = 0; i < chunk_columns(chunk); i++) {
+		const struct chunk_column *c = chunk_column(chunk, i);
+
+		if (!c)
+			return -EBADMSG;
+		for (size_t n = 0; n < c->count && c->rows[n] < chunk_rows(into); n++)
+			chunk_set_at(into, &c->key, c->rows[n], c->values[n]);
+	}
+	if (chunk_rows(into) > 0)
+		r = describe(into, 0, &e);
+	e.id = entry->id;
+	*entry = e;
+	return r;
+}
+
+/* Cut the chunk that @sequence parts. One that is damaged goes: it cannot be parted. */
+static int cut_chunk(struct blocks *b, const struct archive_of *of, struct archive_entry *entry,
+		     uint64_t sequence)
 {
 	struct chunk *chunk = NULL, *into = chunk_new();
 	int r = into ? archive_load(b->archive, entry->id, &chunk) : -ENOMEM;
 
 	if (r == 0)
-		r = shorten_samples(chunk, sequence, entry, into);
-	if (r == 0)
-		r = entry->samples ? archive_put(b->archive, of, entry, into)
-				   : archive_drop(b->archive, entry->id);
+		r = of->tier == 0 ? shorten_samples(chunk, sequence, entry, into)
+				  : shorten_buckets(chunk, sequence, entry, into);
+	if (r == 0 && entry->samples)
+		r = archive_put(b->archive, of, entry, into);
+	else if (r == 0 || r == -EBADMSG)
+		r = archive_drop(b->archive, entry->id);
 	chunk_free(into);
 	chunk_free(chunk);
 	return r;
@@ -353,6 +388,10 @@ static int find_end(struct blocks *b, struct stream *stream, const struct archiv
 	r = archive_load(b->archive, last.id, &chunk);
 	if (r == 0)
 		r = take_last(stream, chunk);
+	if (r == -EBADMSG) {
+		stream_done(stream);
+		r = 0;
+	}
 	chunk_free(chunk);
 	return r;
 }
@@ -361,7 +400,10 @@ int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence)
 {
 	int r = 0;
 
-	/* Whole chunks of rollups go: what is left is rolled up anew. */
+	/*
+	 * Rows of rollups that are not behind the cut stay: a higher tier ends with one of
+	 * them, and what is rolled up anew must not be cut otherwise there.
+	 */
 	for (int tier = ROLLUP_TIERS - 1; tier >= 0 && r == 0; tier--) {
 		struct archive_of of = { stream->boot, stream->source, tier };
 		struct archive_entry entry;
@@ -370,8 +412,8 @@ int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence)
 			continue;
 		while (r == 0 && (r = archive_last(blocks->archive, &of, &entry)) == 0 &&
 		       entry.to_sequence > sequence) {
-			if (tier == 0 && entry.from_sequence <= sequence)
-				r = cut_samples(blocks, &of, &entry, sequence);
+			if (entry.from_sequence <= sequence)
+				r = cut_chunk(blocks, &of, &entry, sequence);
 			else
 				r = archive_drop(blocks->archive, entry.id);
 		}
