@@ -296,21 +296,60 @@ static int find_false(struct search *s, uint64_t after)
 	struct block block;
 	int r;
 
+	/* Nothing can be said of what is in a damaged one; it will not be there any more. */
 	while ((r = blocks_next(s->w->blocks, s->boot->id, SOURCE_GUEST, after, INT64_MIN,
-				INT64_MAX, &block)) == 0) {
-		r = search_block(s, block.chunk, after);
+				INT64_MAX, &block)) == 0 || r == -EBADMSG) {
+		if (r == 0)
+			r = search_block(s, block.chunk, after);
 		chunk_free(block.chunk);
-		if (r < 0)
+		if (r < 0 && r != -EBADMSG)
 			break;
 		after = block.to_sequence;
 	}
 	return r == -ENOENT ? 0 : r;
 }
 
+/* Whether any of a block's own samples has exits. */
+static int has_exits(const struct block *block, bool *ret_has)
+{
+	struct samplechunk_reader *reader;
+	struct sample sample;
+	int r = samplechunk_open(block->chunk, false, &reader);
+
+	*ret_has = false;
+	if (r < 0)
+		return r;
+	while (!*ret_has && samplechunk_next(reader, &sample))
+		*ret_has = sample.sequence >= block->from_sequence && sample.has & SAMPLE_HAS_EXITS;
+	samplechunk_close(reader);
+	return 0;
+}
+
+/* The count's begin is a sample's: it is not known if none is left that has exits. */
+static int check_base(struct storewrite *w, struct stream *stream)
+{
+	struct block block;
+	uint64_t after = 0;
+	bool has = false;
+	int r = 0;
+
+	while (stream->has_base && !has &&
+	       ((r = blocks_next(w->blocks, stream->boot, SOURCE_GUEST, after, INT64_MIN,
+				 INT64_MAX, &block)) == 0 || r == -EBADMSG)) {
+		if (r == 0)
+			r = has_exits(&block, &has);
+		chunk_free(block.chunk);
+		if (r < 0 && r != -EBADMSG)
+			break;
+		after = block.to_sequence;
+	}
+	stream->has_base &= has;
+	return r == -ENOENT ? 0 : r;
+}
+
 /* The samples above @after are no more, in the journal and in chunks. */
 static int drop_false(struct storewrite *w, const struct boot *boot, uint64_t after)
 {
-	struct journal_end end;
 	struct stream stream;
 	int r = journal_finish(w->blocks->journal);
 
@@ -323,9 +362,9 @@ static int drop_false(struct storewrite *w, const struct boot *boot, uint64_t af
 	if (stream.sealed[0] > after)
 		r = seal_cut(w->blocks, &stream, after);
 	if (r == 0)
-		r = journal_end(w->blocks->journal, boot->id, SOURCE_GUEST, &end);
-	if (r == 0 && end.samples == 0 && stream.sealed[0] == 0)
-		stream.has_base = false;
+		r = stream_put(w->blocks->streams, &stream);
+	if (r == 0)
+		r = check_base(w, &stream);
 	if (r == 0)
 		r = stream_put(w->blocks->streams, &stream);
 	stream_done(&stream);
