@@ -8,6 +8,7 @@
 
 #include "daemon/query/eventquery.h"
 #include "daemon/form/jsonparts.h"
+#include "daemon/store/db.h"
 #include "daemon/version.h"
 #include "guest-agent/shared/reason.h"
 
@@ -56,8 +57,8 @@ int jsonout_health(const struct store_stats *stats, char **ret_text)
 
 	if (stats->error)
 		snprintf(message, sizeof(message),
-			 "samples are not being committed: %s; make room or check the disk",
-			 stats->error == -ENOSPC ? "the disk is full" : strerror(-stats->error));
+			 "samples are not being committed: %s%s", db_error_words(stats->error),
+			 stats->error == -ESTALE ? "" : "; make room or check the disk");
 	return jsonparts_finish(json_pack("{ssssss sIsI}", "status", stats->error ? "failing" : "ok",
 				"message", message, "version", VMEXIT_VERSION, "pending_samples",
 				(json_int_t)stats->pending, "dropped_samples",

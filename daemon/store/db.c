@@ -13,7 +13,21 @@
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
-static int to_errno(int rc)
+/* Threads read; the one that writes knows that it was told already. */
+static _Thread_local bool is_quiet;
+
+/*
+ * Why the system refused, where that is something to be mended outside. Of a commit SQLite
+ * keeps no error of the system's; it is still the last one then.
+ */
+static int io_errno(sqlite3 *db)
+{
+	int error = db && sqlite3_system_errno(db) ? sqlite3_system_errno(db) : errno;
+
+	return error == ENOSPC || error == EDQUOT || error == EROFS ? -error : -EIO;
+}
+
+static int to_errno(sqlite3 *db, int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
@@ -32,14 +46,37 @@ static int to_errno(int rc)
 	case SQLITE_CORRUPT:
 		return -EBADMSG;
 	default:
-		return -EIO;
+		return io_errno(db);
 	}
+}
+
+const char *db_error_words(int error)
+{
+	return error == -ENOSPC ? "the disk is full" :
+	       error == -ESTALE ? "its file was removed or replaced while in use; put it back, or "
+				  "restart vmexitd to begin another" :
+				  strerror(-error);
+}
+
+void db_quiet(bool quiet)
+{
+	is_quiet = quiet;
 }
 
 int db_error(sqlite3 *db, const char *what, int rc)
 {
-	log_error("database: %s: %s", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
-	return to_errno(rc);
+	int r = to_errno(db, rc);
+
+	if (!is_quiet)
+		log_error("database: %s: %s%s%s", what, db ? sqlite3_errmsg(db) : sqlite3_errstr(rc),
+			  r == -EROFS || r == -EDQUOT ? ": " : "",
+			  r == -EROFS || r == -EDQUOT ? strerror(-r) : "");
+	return r;
+}
+
+int db_write_error(sqlite3 *db, const char *what, int rc)
+{
+	return to_errno(db, rc) == -ENOSPC ? -ENOSPC : db_error(db, what, rc);
 }
 
 int db_exec(sqlite3 *db, const char *sql, const char *what)
@@ -89,9 +126,7 @@ int db_step(sqlite3 *db, sqlite3_stmt *stmt)
 	if (rc == SQLITE_ROW)
 		return 1;
 	(void)sqlite3_reset(stmt);
-	if (rc == SQLITE_DONE)
-		return 0;
-	return (rc & 0xff) == SQLITE_FULL ? -ENOSPC : db_error(db, sqlite3_sql(stmt), rc);
+	return rc == SQLITE_DONE ? 0 : db_write_error(db, sqlite3_sql(stmt), rc);
 }
 
 int db_run(sqlite3 *db, sqlite3_stmt *stmt)
@@ -120,8 +155,8 @@ static int take_lock(const char *path, int *ret_lock)
 	if (fd < 0) {
 		int error = errno;
 
-		log_error("cannot open %s: %s; make its directory, or name another --database",
-			  lock, strerror(error));
+		log_error("cannot open %s: %s; %sname another --database", lock, strerror(error),
+			  error == ENOENT ? "make its directory, or " : "");
 		return -error;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -174,6 +209,49 @@ int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
 	*ret_lock = lock;
 	lock = -1;
 	return 0;
+}
+
+bool db_has_moved(sqlite3 *db)
+{
+	const char *path = sqlite3_db_filename(db, "main");
+	struct stat st;
+	int moved = 0;
+
+	(void)sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved || (stat(sqlite3_filename_wal(path), &st) < 0 && errno == ENOENT);
+}
+
+int db_begin_write(sqlite3 *db)
+{
+	int rc;
+
+	if (db_has_moved(db))
+		return -ESTALE;
+	errno = 0;
+	rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : db_write_error(db, "cannot begin", rc);
+}
+
+int db_end_write(sqlite3 *db, int r)
+{
+	int rc = r >= 0 ? sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) : SQLITE_OK;
+
+	if (rc != SQLITE_OK)
+		r = db_write_error(db, "cannot commit", rc);
+	/* SQLite may have rolled back by itself; then there is nothing to do. */
+	if (r < 0 && !sqlite3_get_autocommit(db))
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return r;
+}
+
+void db_close_writer(sqlite3 *db)
+{
+	if (!db)
+		return;
+	/* By its name SQLite would delete the WAL of the database that is there now. */
+	if (db_has_moved(db))
+		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	(void)sqlite3_close(db);
 }
 
 int db_open_reader(const char *path, sqlite3 **ret_db)

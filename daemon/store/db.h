@@ -9,6 +9,7 @@
 #ifndef DAEMON_DB_H
 #define DAEMON_DB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,22 @@ struct sqlite3_stmt;
  * was: whoever has seen that it is one of ours sets its journal's mode to WAL.
  */
 int db_open_writer(const char *path, struct sqlite3 **ret_db, int *ret_lock);
+
+/*
+ * Whether the database or its WAL is not where it was opened any more: what is committed
+ * then is nowhere to be found. Of a WAL that was put back in another's stead it cannot tell.
+ */
+bool db_has_moved(struct sqlite3 *db);
+
+/*
+ * A transaction that writes: begin, and end with what its work came to, @r. Both return
+ * -errno with all as it was (-ESTALE: db_has_moved()), else 0 and @r.
+ */
+int db_begin_write(struct sqlite3 *db);
+int db_end_write(struct sqlite3 *db, int r);
+
+/* Close what db_open_writer() opened; NULL is nothing. Its lock is still the caller's. */
+void db_close_writer(struct sqlite3 *db);
 
 /*
  * Open @path read-only; the writer must have opened it before. Returns 0 or -errno. Neither
@@ -53,5 +70,14 @@ int db_run(struct sqlite3 *db, struct sqlite3_stmt *stmt);
 
 /* Log what @db says about @rc, doing @what, and return it as -errno. */
 int db_error(struct sqlite3 *db, const char *what, int rc);
+
+/* Likewise of a write; a full disk is not logged, which whoever commits says once. */
+int db_write_error(struct sqlite3 *db, const char *what, int rc);
+
+/* What -errno of a write means to a person: "the disk is full". */
+const char *db_error_words(int error);
+
+/* Whether this thread's errors are not to be logged, since they have been. */
+void db_quiet(bool quiet);
 
 #endif

@@ -167,7 +167,7 @@ static int write_schema(sqlite3 *db, int64_t from)
 }
 
 /* All of it or nothing: a version is never between two. */
-static int migrate(sqlite3 *db, int64_t from)
+static int migrate(sqlite3 *db, const char *path, int64_t from)
 {
 	int r = db_exec(db, "PRAGMA journal_mode = WAL", "cannot set the journal's mode");
 
@@ -180,6 +180,8 @@ static int migrate(sqlite3 *db, int64_t from)
 		r = db_exec(db, "COMMIT", "cannot commit the tables");
 	if (r < 0 && !sqlite3_get_autocommit(db))
 		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	if (r == -ENOSPC)
+		log_error("%s: the disk is full; make room, or name another file", path);
 	return r;
 }
 
@@ -196,7 +198,7 @@ int schema_prepare(sqlite3 *db, const char *path)
 	if (r < 0)
 		return r;
 	if (application_id == 0 && version == 0 && tables == 0)
-		return migrate(db, 0);
+		return migrate(db, path, 0);
 	if (application_id != SCHEMA_APPLICATION_ID) {
 		log_error("%s is a database of another program; name another file", path);
 		return -EBADMSG;
@@ -211,5 +213,5 @@ int schema_prepare(sqlite3 *db, const char *path)
 		return db_exec(db, "PRAGMA journal_mode = WAL", "cannot set the journal's mode");
 	log_notice("%s has version %lld; changing it to version %d", path, (long long)version,
 		   SCHEMA_VERSION);
-	return migrate(db, version);
+	return migrate(db, path, version);
 }

@@ -27,6 +27,7 @@ struct store {
 	struct queue queue;
 	int64_t work_ns;		/* now, as store_work() was told */
 	struct store_stats stats;
+	int work_error;			/* -errno of the last background work, or 0 */
 };
 
 static void set_text(char *to, size_t size, const char *from)
@@ -116,8 +117,7 @@ void store_free(struct store *store)
 	}
 	storewrite_free(store->writer);
 	blocks_close(&store->blocks);
-	if (store->db)
-		(void)sqlite3_close(store->db);
+	db_close_writer(store->db);
 	if (store->lock >= 0)
 		close(store->lock);
 	free(store);
@@ -376,24 +376,13 @@ static int write_all(struct store *store)
 /* One transaction around @work. Returns what it did, or -errno with all as it was. */
 static int transact(struct store *store, int (*work)(struct store *store))
 {
-	int rc = sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	int r;
+	int r = db_begin_write(store->db);
 
-	if (rc != SQLITE_OK)
-		return db_error(store->db, "cannot begin", rc);
-	r = work(store);
-	if (r >= 0) {
-		rc = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL);
-		if ((rc & 0xff) == SQLITE_FULL)
-			r = -ENOSPC;
-		else if (rc != SQLITE_OK)
-			r = db_error(store->db, "cannot commit", rc);
-	}
+	if (r < 0)
+		return r;
+	r = db_end_write(store->db, work(store));
 	if (r < 0)
 		journal_forget(store->blocks.journal);
-	/* SQLite may have rolled back by itself; then there is nothing to do. */
-	if (r < 0 && !sqlite3_get_autocommit(store->db))
-		(void)sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 	return r;
 }
 
@@ -439,6 +428,17 @@ static int waiting(const struct store *store)
 	return what;
 }
 
+static int note_error(struct store *store, int error, int64_t now_ns)
+{
+	if (store->stats.error == 0)
+		store->stats.error_since_ns = now_ns;
+	if (store->stats.error != error)
+		log_error("database: samples cannot be committed (%s); new samples wait, will retry",
+			  db_error_words(error));
+	store->stats.error = error;
+	return error;
+}
+
 int store_flush(struct store *store, int64_t now_ns)
 {
 	int what = waiting(store);
@@ -446,17 +446,12 @@ int store_flush(struct store *store, int64_t now_ns)
 
 	if (what == 0)
 		return 0;
+	/* What is tried again says nothing new each time. */
+	db_quiet(store->stats.error != 0 || store->work_error != 0);
 	r = transact(store, write_all);
-	if (r < 0) {
-		if (store->stats.error == 0) {
-			store->stats.error_since_ns = now_ns;
-			log_error("database: samples cannot be committed (%s); what is stored is "
-				  "safe, new samples wait, will retry",
-				  r == -ENOSPC ? "the disk is full" : strerror(-r));
-		}
-		store->stats.error = r;
-		return r;
-	}
+	db_quiet(false);
+	if (r < 0)
+		return note_error(store, r, now_ns);
 	if (store->stats.error != 0)
 		log_notice("database: samples are committed again");
 	store->stats.error = 0;
@@ -490,7 +485,19 @@ static int work(struct store *store)
 
 int store_work(struct store *store, int64_t now_ns)
 {
-	store->work_ns = now_ns;
+	int r;
+
 	/* Without room for samples there is none for moving them. */
-	return store->stats.error ? 0 : transact(store, work);
+	if (store->stats.error)
+		return 0;
+	store->work_ns = now_ns;
+	db_quiet(store->work_error != 0);
+	r = transact(store, work);
+	db_quiet(false);
+	/* That the disk is full or the file gone, the next commit says. */
+	if (r < 0 && r != -ENOSPC && r != -ESTALE && r != store->work_error)
+		log_error("database: samples cannot be sealed (%s); they stay in the journal, "
+			  "will retry", db_error_words(r));
+	store->work_error = r < 0 ? r : 0;
+	return r;
 }

@@ -77,17 +77,12 @@ void storewrite_free(struct storewrite *writer)
 	free(writer);
 }
 
-static int failed(struct storewrite *w, int rc, const char *what)
-{
-	return (rc & 0xff) == SQLITE_FULL ? -ENOSPC : db_error(w->db, what, rc);
-}
-
 static int run(struct storewrite *w, int which, int rc, const char *what)
 {
 	if (rc == SQLITE_OK)
 		rc = sqlite3_step(w->stmt[which]);
 	(void)sqlite3_reset(w->stmt[which]);
-	return rc == SQLITE_DONE ? 0 : failed(w, rc, what);
+	return rc == SQLITE_DONE ? 0 : db_write_error(w->db, what, rc);
 }
 
 /* Zero stands for "not known" in a record, NULL in the database. */
