@@ -42,6 +42,7 @@ enum gap_cause {
 	GAP_RESTART = GAP_OURS,	/* between an agent's last sample and the next agent's start */
 	GAP_LIMIT = 65,		/* the guest sent more than it may */
 	GAP_LOST = 66,		/* the agent took them, and neither they nor its word came */
+	GAP_DISK = 67,		/* the host's own, while nothing could be committed */
 };
 
 /* Why a guest's samples are not believed. */
@@ -111,6 +112,7 @@ struct boot {
 	bool has_base[SOURCES];			/* its first exits are stored */
 	struct counters last[SOURCES];		/* of the last sample that had them */
 	struct open_range open;			/* guest's; valid while it ends last_sequence */
+	struct range *refused;			/* of the host, where it waits for its commit, or NULL */
 	bool has_taken;				/* as loaded: the next is known */
 	uint64_t taken;				/* by its agent, and it is not in a gap */
 	uint64_t marks;				/* so many are there */

@@ -17,6 +17,7 @@ static const char *const gap_causes[] = {
 	[GAP_RESTART] = "restart",
 	[GAP_LIMIT] = "limit",
 	[GAP_LOST] = "lost",
+	[GAP_DISK] = "disk",
 };
 
 static const char *const mark_kinds[] = {

@@ -5,7 +5,11 @@
  * goes on by itself.
  */
 #include <fcntl.h>
+#include <inttypes.h>
 
+#include "daemon/query/cursor.h"
+#include "daemon/query/eventquery.h"
+#include "daemon/query/series.h"
 #include "daemon/store/store.c"
 #include "daemon/store/testdisk.h"
 #include "daemon/store/testhistory.h"
@@ -227,6 +231,107 @@ static void test_moved(void)
 	testdisk_remove(aside);
 }
 
+/* ---- for hours ---- */
+
+static struct sample reading(const struct boot *boot, int64_t t_s)
+{
+	struct sample sample = {
+		.sequence = boot->last_sequence[SOURCE_HOST] + 1,
+		.t_wall_ns = TESTHISTORY_T0_NS + t_s * 1000000000,
+		.has = SAMPLE_HAS_EXITS,
+		.exits = 1000 * t_s,
+	};
+
+	return sample;
+}
+
+struct found_gap {
+	struct range range;
+	unsigned int count;
+};
+
+static int find_gap(void *ctx, enum sample_source source, const struct range *range)
+{
+	struct found_gap *found = ctx;
+
+	found->count += source == SOURCE_HOST;
+	found->range = *range;
+	return 0;
+}
+
+/* The host's readings of some VMs, more than may wait: the rest are one gap a boot. */
+static void test_hours(void)
+{
+	enum { VMS = 20, SECONDS = 3 * 3600 };
+	struct fault fault = { .rc = SQLITE_FULL, .op = TESTVFS_WRITE };
+	const int kinds[] = { RATE_COUNT };
+	struct query_filter filter = { 0 };
+	struct found_gap found = { .count = 0 };
+	struct series *series = NULL;
+	struct query *query = NULL;
+	struct vm *vms[VMS];
+	struct store_stats stats;
+	struct store *store = NULL;
+	double rate = 0, covered_s = 0;
+	unsigned int holes = 0;
+	uint64_t pending_max = 0;
+	char line[1024];
+	bool good;
+	int lines;
+
+	testdisk_remove(path);
+	good = testvfs_install(on_event, &fault) == SQLITE_OK && store_open(path, &store) == 0;
+	for (int i = 0; i < VMS; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "vm-%d", i);
+		vms[i] = store_vm(store, name, name);
+		(void)store_boot(store, vms[i], BOOT_CREATED, "l", TESTHISTORY_T0_NS);
+	}
+	catch_log();
+	for (int s = 1; s <= SECONDS + 60; s++) {
+		fault.on = s > 60 && s <= SECONDS;
+		for (int i = 0; i < VMS; i++) {
+			struct sample sample = reading(vms[i]->boot, s);
+
+			(void)store_add(store, vms[i]->boot, SOURCE_HOST, &sample);
+		}
+		/* Few tries while it fails: each takes its time with so many. */
+		if (s <= 61 || s > SECONDS || s % 2000 == 0)
+			(void)store_flush(store, s);
+		store_get_stats(store, &stats);
+		pending_max = stats.pending > pending_max ? stats.pending : pending_max;
+	}
+	lines = take_log(line, sizeof(line));
+	ok(good && pending_max <= STORE_PENDING_MAX + VMS && stats.refused > VMS * 7000,
+	   "a full disk for 3 hours: at most %" PRIu64 " records wait, %" PRIu64 " are refused",
+	   pending_max, stats.refused);
+	ok(lines == 1, "it is said once (%d lines): %s", lines, line);
+	ok(stats.error == 0 && stats.pending == 0, "then it goes on");
+	filter.vm_id = vms[3]->id;
+	good = query_open(path, &query) == 0 &&
+	       eventquery_ranges(query, vms[3]->boot, RANGE_GAP, &filter, find_gap, &found) == 0;
+	ok(good && found.count == 1 && found.range.cause == GAP_DISK &&
+		   found.range.to - found.range.from + 1 == (uint64_t)found.range.count &&
+		   found.range.count > 7000 &&
+		   found.range.to_ns == TESTHISTORY_T0_NS + (SECONDS + 1) * 1000000000LL,
+	   "what was refused is one gap of %" PRId64 " readings", found.range.count);
+	good = series_read(query, &filter, kinds, 1, SERIES_POINTS_MAX, &series) == 0 && series;
+	for (size_t i = 0; good && i < series->count; i++) {
+		rate = series->max[i] > rate ? series->max[i] : rate;
+		covered_s += series->dt[i];
+		holes += i > 0 && series->t[i] - series->dt[i] - series->t[i - 1] > 1;
+	}
+	ok(good && rate < 1001 && holes == 1 &&
+		   covered_s + found.range.count + 2 > SECONDS + 60 &&
+		   covered_s + found.range.count < SECONDS + 61,
+	   "in the curve it is a hole (%.0f s drawn), and no rate is wrong", covered_s);
+	series_free(series);
+	query_free(query);
+	store_free(store);
+	testvfs_remove();
+}
+
 int main(void)
 {
 	unsetenv("JOURNAL_STREAM");
@@ -247,6 +352,7 @@ int main(void)
 		   (struct fault){ .rc = SQLITE_IOERR_WRITE, .error = EROFS, .op = TESTVFS_WRITE },
 		   -EROFS, "Read-only file system");
 	test_moved();
+	test_hours();
 	log_init("fault_test", LOG_ERROR - 1);
 	test_each_write();
 	testdisk_remove(path);

@@ -84,6 +84,8 @@ static int drop_one(void *ctx, struct pending *p)
 	(void)ctx;
 	if (p->boot->open.pending == &p->range)
 		p->boot->open.pending = NULL;
+	if (p->boot->refused == &p->range)
+		p->boot->refused = NULL;
 	drop_boot(p->boot);
 	return 0;
 }
@@ -204,6 +206,37 @@ static struct pending *push_limited(struct store *store, struct boot *boot, enum
 	return p;
 }
 
+static void set_last(struct boot *boot, enum sample_source source, const struct sample *sample)
+{
+	boot->last_t_ns[source] = sample->t_wall_ns;
+	if (sample->has & SAMPLE_HAS_EXITS)
+		counters_set(&boot->last[source], sample);
+}
+
+/* No room for a reading of the host's: it makes a gap, of which each boot has but one waiting. */
+static void refuse_reading(struct store *store, struct boot *boot, const struct sample *sample)
+{
+	struct pending *p = boot->refused ? NULL : push(store, boot, PENDING_GAP);
+	int64_t t_ns = sample->t_wall_ns;
+
+	if (p) {
+		p->source = SOURCE_HOST;
+		p->range = (struct range){
+			.from = boot->last_sequence[SOURCE_HOST] + 1,
+			.from_ns = t_ns,
+			.cause = GAP_DISK,
+		};
+		boot->refused = &p->range;
+	}
+	if (!boot->refused)
+		return;
+	boot->refused->to = sample->sequence;
+	boot->refused->to_ns = t_ns;
+	boot->refused->count++;
+	boot->last_sequence[SOURCE_HOST] = sample->sequence;
+	set_last(boot, SOURCE_HOST, sample);
+}
+
 int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	      const struct sample *sample)
 {
@@ -217,6 +250,8 @@ int store_add(struct store *store, struct boot *boot, enum sample_source source,
 		p = push_limited(store, boot, PENDING_SAMPLE);
 	if (!p) {
 		free(detail);
+		if (source == SOURCE_HOST)
+			refuse_reading(store, boot, sample);
 		return -ENOBUFS;
 	}
 	p->source = source;
@@ -228,9 +263,7 @@ int store_add(struct store *store, struct boot *boot, enum sample_source source,
 		memcpy(detail, sample->detail, sample->detail_len);
 	store->queue.bytes += sample->detail_len;
 	boot->last_sequence[source] = sample->sequence;
-	boot->last_t_ns[source] = sample->t_wall_ns;
-	if (sample->has & SAMPLE_HAS_EXITS)
-		counters_set(&boot->last[source], sample);
+	set_last(boot, source, sample);
 	return 0;
 }
 

@@ -57,7 +57,7 @@ void store_boot_changed(struct store *store, struct boot *boot);
 /*
  * Each queues one record (copied). Returns 0, or -ENOBUFS while store_is_full(): then
  * it was not taken. A sample's t_wall_ns is host time, clock_error_ns that time's
- * error.
+ * error. One of the host that is refused is a gap, as nobody else keeps it.
  */
 int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	      const struct sample *sample);
