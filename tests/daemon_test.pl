@@ -384,33 +384,5 @@ close $hanging;
 start_daemon();
 $peer = accept_daemon();
 
-# ---- a full disk ----
-stop('daemon', 'TERM');
-mkdir "$dir/small";
-SKIP: {
-	skip('mounting needs root', 7) if $> != 0;
-	is(system("mount -t tmpfs -o size=640k,mode=700 tmpfs $dir/small"), 0, 'a small disk');
-	start_daemon("--database=$dir/small/v.db");
-	$peer = accept_daemon();
-	syswrite($peer, hello('C' x 16, 1));
-	welcomed($peer);
-	my $n = 0;
-	my $full = wait_for('a full disk', 60, sub {
-		syswrite($peer, join '', map { $n++; sample($n, $n / 100, $n) } 1 .. 200);
-		frames_from($peer, 0.05, sub { 0 });
-		return $http->get("$url/healthz")->{status} == 503 });
-	ok($full, "the disk is full after $n samples: /healthz is 503");
-	like(decode_json($http->get("$url/healthz")->{content})->{message}, qr/disk is full; make room/, 'and says why');
-	my $stored = scalar(my @s = csv('played'));
-	ok($stored > 0, "what was stored ($stored) is still served");
-	system("mount -o remount,size=64m $dir/small");
-	ok(wait_for('room', 20, sub { $http->get("$url/healthz")->{status} == 200 }), 'with room it goes on by itself');
-	ok(wait_for('all samples', 20, sub { @s = csv('played'); @s == $n }), "and nothing is lost ($n samples)");
-	is_deeply([map { $_->{exits} } @s], [1 .. $n], 'in their order');
-	is(qx(sqlite3 $dir/small/v.db 'pragma integrity_check') =~ s/\n//r, 'ok', 'the database is sound');
-	stop('daemon', 'TERM');
-	system("umount $dir/small");
-}
-
 unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');
 done_testing();

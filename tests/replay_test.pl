@@ -3,7 +3,7 @@
 # vmexitd is killed with kill -9 at random moments, the channel is cut, the agent's memory
 # is too small now and then, and the agent itself is replaced: every sequence that was ever
 # taken is in exactly one of sample, mark, gap and quarantine afterwards. The agent is this
-# test, after vmexit-protocol(7). 50 kills; VMEXIT_LONG=1: 500.
+# test, after vmexit-protocol(7). 50 kills; VMEXIT_LONG=1: 1,000.
 use strict;
 use warnings;
 use FindBin;
@@ -15,7 +15,7 @@ use IO::Select;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
-my $kills = $ENV{VMEXIT_LONG} ? 500 : 50;
+my $kills = $ENV{VMEXIT_LONG} ? 1000 : 50;
 my $seed = $ENV{SEED} // time ^ $$;
 srand($seed);
 diag("SEED=$seed repeats this");

@@ -173,9 +173,8 @@ static int migrate(sqlite3 *db, const char *path, int64_t from)
 
 	if (r == 0)
 		r = db_exec(db, "BEGIN IMMEDIATE", "cannot begin");
-	if (r < 0)
-		return r;
-	r = write_schema(db, from);
+	if (r == 0)
+		r = write_schema(db, from);
 	if (r == 0)
 		r = db_exec(db, "COMMIT", "cannot commit the tables");
 	if (r < 0 && !sqlite3_get_autocommit(db))
