@@ -33,7 +33,9 @@ static int on_event(void *ctx, const struct testvfs_event *e)
 {
 	struct fault *fault = ctx;
 
-	bool hits = fault->on && (e->op == fault->op || e->op == TESTVFS_TRUNCATE) &&
+	bool hits = fault->on &&
+		    (e->op == fault->op ||
+		     (fault->op != TESTVFS_READ && e->op == TESTVFS_TRUNCATE)) &&
 		    (e->file == TESTVFS_WAL || e->file == TESTVFS_DATABASE);
 
 	if (hits && fault->after == 0) {
@@ -168,6 +170,39 @@ static void test_each_write(void)
 	}
 	ok(!bad && failed > 60, "wherever the disk becomes full, %u times, nothing is lost%s%s", failed,
 	   *why ? ": " : "", why);
+}
+
+/* A reader that cannot read says so; it never takes what it has for all there is. */
+static void test_each_read(void)
+{
+	static const char *const wrong[] = { "is not that", "samples end", "add up", "is wrong",
+					     "are wrong", "acknowledged", "(read)" };
+	uint64_t reached[TESTHISTORY_VMS] = { 0 };
+	struct fault fault = { .rc = SQLITE_IOERR_READ, .error = EIO, .op = TESTVFS_READ };
+	char why[TESTHISTORY_WHY_MAX] = "";
+	unsigned int failed = 0, bad = 0;
+	struct store *store = NULL;
+	bool good;
+
+	testdisk_remove(path);
+	good = testvfs_install(on_event, &fault) == SQLITE_OK && store_open(path, &store) == 0 &&
+	       fill(store, reached, 250) && store_flush(store, 1) > 0 && work_off(store) == 0 &&
+	       fill(store, reached, 20) && store_flush(store, 1) > 0;
+	for (unsigned int after = 0; after < 100 && !bad; after++) {
+		fault.on = true;
+		fault.after = after * 3;
+		if (!testhistory_holds(&history, path, reached, why)) {
+			failed++;
+			for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+				bad += strstr(why, wrong[i]) != NULL;
+		}
+		fault.on = false;
+	}
+	ok(good && !bad && failed > 20, "wherever reading fails, %u times, it is said%s%s", failed,
+	   bad ? ": " : "", bad ? why : "");
+	ok(testhistory_holds(&history, path, reached, why), "and nothing is lost");
+	store_free(store);
+	testvfs_remove();
 }
 
 /* ---- without its files ---- */
@@ -355,6 +390,7 @@ int main(void)
 	test_hours();
 	log_init("fault_test", LOG_ERROR - 1);
 	test_each_write();
+	test_each_read();
 	testdisk_remove(path);
 	unlink(log_path);
 	rmdir(dir);

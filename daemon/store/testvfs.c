@@ -42,7 +42,10 @@ static int file_close(sqlite3_file *file)
 
 static int file_read(sqlite3_file *file, void *to, int count, sqlite3_int64 offset)
 {
-	return real_of(file)->pMethods->xRead(real_of(file), to, count, offset);
+	int rc = tell(file, (struct testvfs_event){
+		.op = TESTVFS_READ, .count = count, .offset = offset });
+
+	return rc ? rc : real_of(file)->pMethods->xRead(real_of(file), to, count, offset);
 }
 
 static int file_write(sqlite3_file *file, const void *from, int count, sqlite3_int64 offset)

@@ -15,6 +15,7 @@ enum testvfs_file { TESTVFS_DATABASE, TESTVFS_WAL, TESTVFS_JOURNAL, TESTVFS_OTHE
 enum testvfs_op {
 	TESTVFS_OPEN,
 	TESTVFS_CLOSE,
+	TESTVFS_READ,
 	TESTVFS_WRITE,
 	TESTVFS_TRUNCATE,
 	TESTVFS_SYNC,
@@ -31,9 +32,9 @@ struct testvfs_event {
 	sqlite3_file *real;		/* the file behind it */
 	bool is_new;			/* OPEN: there was none */
 	int flags;			/* OPEN: SQLITE_OPEN_*; SHM_LOCK: SQLITE_SHM_* */
-	int64_t offset;			/* WRITE; TRUNCATE: the size; SHM_LOCK: the first */
+	int64_t offset;			/* READ, WRITE; TRUNCATE: the size; SHM_LOCK: the first */
 	const void *data;		/* WRITE */
-	int count;			/* WRITE: bytes; SHM_LOCK: locks; DELETE: directory synced */
+	int count;			/* READ, WRITE: bytes; SHM_LOCK: locks; DELETE: directory synced */
 };
 
 /*
