@@ -140,7 +140,7 @@ static int take_sample(struct migration *m, sqlite3_stmt *s)
 	int r = 0;
 
 	if (sample.has & SAMPLE_HAS_EXITS)
-		r = stream_set_base(m->blocks.streams, boot, source, sample.exits);
+		r = stream_set_base(m->blocks.streams, boot, source, &sample);
 	if (r == 0)
 		r = journal_add(m->blocks.journal, ++m->id, boot, source, &sample);
 	if (r < 0 || m->id % SEAL_SAMPLES != 0)

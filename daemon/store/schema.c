@@ -74,6 +74,7 @@ static const char samples[] =
 	" boot INTEGER NOT NULL REFERENCES boot(id),"
 	" source INTEGER NOT NULL,"
 	" base_exits INTEGER,"		/* of its first sample that had exits */
+	" base_sequence INTEGER,"	/* that sample's */
 	" sealed_0 INTEGER NOT NULL,"	/* last sequence in chunks, by tier */
 	" sealed_1 INTEGER NOT NULL,"
 	" sealed_2 INTEGER NOT NULL,"

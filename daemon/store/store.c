@@ -383,7 +383,7 @@ static int write_pending(void *ctx, struct pending *p)
 		return storewrite_quarantine(store->writer, p->boot, &p->range, &p->sample);
 	case PENDING_RETRACT:
 		p->ranges = 0;
-		/* What follows may have to begin the count. */
+		/* What comes behind it in the queue may be the first again. */
 		p->boot->has_base[SOURCE_GUEST] = false;
 		return storewrite_retract(store->writer, p->boot, p->range.from, p->range.cause,
 					  &p->ranges);

@@ -118,6 +118,40 @@ static void test_foreign(void)
 	ok(store_open(other, &store) == -ENOENT, "a directory that is not there is said");
 }
 
+/* What a boot counts from, when its first samples turn out not to be true. */
+static void test_base(void)
+{
+	struct store *store = open_store();
+	struct vm *vm = store_vm(store, "base", "base");
+	struct boot *boot = store_boot(store, vm, BOOT_FOUND, "l", T0);
+	struct query *query = NULL;
+	struct row_pair latest;
+	struct sample sample;
+
+	for (int i = 1; i <= 10; i++) {
+		sample = at(i, i, 5000 + i);
+		store_add(store, boot, SOURCE_GUEST, &sample);
+	}
+	store_flush(store, 0);
+	store_retract(store, boot, 5, QUARANTINE_FELL);
+	sample = at(11, 11, 5107);
+	store_add(store, boot, SOURCE_GUEST, &sample);
+	store_flush(store, 0);
+	ok(query_open(path, &query) == 0 &&
+		   query_latest(query, boot, SOURCE_GUEST, &latest) == 0 && latest.exits == 106,
+	   "a boot whose later samples went counts from its first");
+	store_retract(store, boot, 0, QUARANTINE_FELL);
+	for (int i = 12; i <= 13; i++) {
+		sample = at(i, i, 100 * i);
+		store_add(store, boot, SOURCE_GUEST, &sample);
+	}
+	store_flush(store, 0);
+	ok(query_latest(query, boot, SOURCE_GUEST, &latest) == 0 && latest.exits == 100,
+	   "and one without any from the first that follows, in the same commit");
+	query_free(query);
+	store_free(store);
+}
+
 static void limit_pages(struct store *store, int pages)
 {
 	char sql[64];
@@ -314,6 +348,7 @@ int main(void)
 	test_round_trip();
 	test_locked();
 	test_foreign();
+	test_base();
 	test_full();
 	test_query();
 	remove_all();

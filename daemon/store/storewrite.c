@@ -162,7 +162,7 @@ int storewrite_sample(struct storewrite *w, int64_t id, struct boot *boot,
 	int r = 0;
 
 	if (!boot->has_base[source] && sample->has & SAMPLE_HAS_EXITS)
-		r = stream_set_base(w->blocks->streams, boot->id, source, sample->exits);
+		r = stream_set_base(w->blocks->streams, boot->id, source, sample);
 	return r < 0 ? r : journal_add(w->blocks->journal, id, boot->id, source, sample);
 }
 
@@ -304,44 +304,6 @@ static int find_false(struct search *s, uint64_t after)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* Whether any of a block's own samples has exits. */
-static int has_exits(const struct block *block, bool *ret_has)
-{
-	struct samplechunk_reader *reader;
-	struct sample sample;
-	int r = samplechunk_open(block->chunk, false, &reader);
-
-	*ret_has = false;
-	if (r < 0)
-		return r;
-	while (!*ret_has && samplechunk_next(reader, &sample))
-		*ret_has = sample.sequence >= block->from_sequence && sample.has & SAMPLE_HAS_EXITS;
-	samplechunk_close(reader);
-	return 0;
-}
-
-/* The count's begin is a sample's: it is not known if none is left that has exits. */
-static int check_base(struct storewrite *w, struct stream *stream)
-{
-	struct block block;
-	uint64_t after = 0;
-	bool has = false;
-	int r = 0;
-
-	while (stream->has_base && !has &&
-	       ((r = blocks_next(w->blocks, stream->boot, SOURCE_GUEST, after, INT64_MIN,
-				 INT64_MAX, &block)) == 0 || r == -EBADMSG)) {
-		if (r == 0)
-			r = has_exits(&block, &has);
-		chunk_free(block.chunk);
-		if (r < 0 && r != -EBADMSG)
-			break;
-		after = block.to_sequence;
-	}
-	stream->has_base &= has;
-	return r == -ENOENT ? 0 : r;
-}
-
 /* The samples above @after are no more, in the journal and in chunks. */
 static int drop_false(struct storewrite *w, const struct boot *boot, uint64_t after)
 {
@@ -356,10 +318,8 @@ static int drop_false(struct storewrite *w, const struct boot *boot, uint64_t af
 		return r;
 	if (stream.sealed[0] > after)
 		r = seal_cut(w->blocks, &stream, after);
-	if (r == 0)
-		r = stream_put(w->blocks->streams, &stream);
-	if (r == 0)
-		r = check_base(w, &stream);
+	if (stream.base_sequence > after)
+		stream.has_base = false;
 	if (r == 0)
 		r = stream_put(w->blocks->streams, &stream);
 	stream_done(&stream);

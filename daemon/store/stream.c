@@ -13,12 +13,14 @@ enum { GET, PUT, BASE, ORIGIN, STMTS };
 
 static const char *const sql[STMTS] = {
 	[GET] = "SELECT base_exits, sealed_0, sealed_1, sealed_2, sealed_3, sealed_4, last_ns,"
-		" last FROM stream WHERE boot = ? AND source = ?",
+		" last, base_sequence FROM stream WHERE boot = ? AND source = ?",
 	[PUT] = "INSERT OR REPLACE INTO stream (boot, source, base_exits, sealed_0, sealed_1,"
-		" sealed_2, sealed_3, sealed_4, last_ns, last) VALUES (?,?,?,?,?,?,?,?,?,?)",
-	[BASE] = "INSERT INTO stream (boot, source, base_exits, sealed_0, sealed_1, sealed_2,"
-		 " sealed_3, sealed_4) VALUES (?1,?2,?3,0,0,0,0,0) ON CONFLICT (boot, source)"
-		 " DO UPDATE SET base_exits = ?3 WHERE base_exits IS NULL",
+		" sealed_2, sealed_3, sealed_4, last_ns, base_sequence, last)"
+		" VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+	[BASE] = "INSERT INTO stream (boot, source, base_exits, base_sequence, sealed_0, sealed_1,"
+		 " sealed_2, sealed_3, sealed_4) VALUES (?1,?2,?3,?4,0,0,0,0,0)"
+		 " ON CONFLICT (boot, source) DO UPDATE SET base_exits = ?3, base_sequence = ?4"
+		 " WHERE base_exits IS NULL",
 	[ORIGIN] = "SELECT cause, opened_ns FROM boot WHERE id = ?",
 };
 
@@ -86,6 +88,7 @@ int stream_get(struct streams *streams, int64_t boot, enum sample_source source,
 	if (r > 0) {
 		stream.has_base = sqlite3_column_type(stmt, 0) != SQLITE_NULL;
 		stream.base_exits = sqlite3_column_int64(stmt, 0);
+		stream.base_sequence = sqlite3_column_int64(stmt, 8);
 		for (int i = 0; i < ROLLUP_TIERS; i++)
 			stream.sealed[i] = sqlite3_column_int64(stmt, 1 + i);
 		r = get_last(stmt, &stream);
@@ -158,28 +161,32 @@ int stream_put(struct streams *streams, const struct stream *stream)
 	if (r == 0)
 		r = DB_BIND(streams->db, stmt, stream->boot, stream->source, stream->base_exits,
 			    stream->sealed[0], stream->sealed[1], stream->sealed[2],
-			    stream->sealed[3], stream->sealed[4], stream->last.t_wall_ns);
+			    stream->sealed[3], stream->sealed[4], stream->last.t_wall_ns,
+			    stream->base_sequence);
 	if (r < 0)
 		return r;
-	if (!stream->has_base)
+	if (!stream->has_base) {
 		rc = sqlite3_bind_null(stmt, 3);
+		rc = rc ? rc : sqlite3_bind_null(stmt, 10);
+	}
 	if (!stream->has_last) {
 		rc = rc ? rc : sqlite3_bind_null(stmt, 9);
-		rc = rc ? rc : sqlite3_bind_null(stmt, 10);
+		rc = rc ? rc : sqlite3_bind_null(stmt, 11);
 	} else {
 		size_t len = stream->last.detail + stream->last.detail_len - stream->tick;
 
-		rc = rc ? rc : sqlite3_bind_blob(stmt, 10, stream->tick, len, SQLITE_STATIC);
+		rc = rc ? rc : sqlite3_bind_blob(stmt, 11, stream->tick, len, SQLITE_STATIC);
 	}
 	return rc ? db_error(streams->db, "cannot bind", rc) : db_run(streams->db, stmt);
 }
 
 int stream_set_base(struct streams *streams, int64_t boot, enum sample_source source,
-		    uint64_t exits)
+		    const struct sample *sample)
 {
 	int r = prepare(streams, BASE);
 
 	if (r == 0)
-		r = DB_BIND(streams->db, streams->stmt[BASE], boot, source, exits);
+		r = DB_BIND(streams->db, streams->stmt[BASE], boot, source, sample->exits,
+			    sample->sequence);
 	return r < 0 ? r : db_run(streams->db, streams->stmt[BASE]);
 }

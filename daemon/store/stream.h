@@ -17,6 +17,7 @@ struct stream {
 	enum sample_source source;
 	bool has_base;
 	uint64_t base_exits;		/* of its first sample that has exits */
+	uint64_t base_sequence;		/* that sample's; it may be no more */
 	uint64_t sealed[ROLLUP_TIERS];	/* by tier: the last sequence in its chunks */
 	bool has_last;
 	struct sample last;		/* the last one sealed; its lists are in `tick` */
@@ -42,9 +43,9 @@ int stream_origin(struct streams *streams, int64_t boot, bool *ret_from_zero,
 /* Make @last its last one sealed, a copy. Returns 0 or -ENOMEM. */
 int stream_set_last(struct stream *stream, const struct sample *last);
 
-/* Its count begins at @exits, if that is not known. As stream_put(). */
+/* Its count begins with @sample, which has exits, if that is not known. As stream_put(). */
 int stream_set_base(struct streams *streams, int64_t boot, enum sample_source source,
-		    uint64_t exits);
+		    const struct sample *sample);
 
 /* Returns 0, -ENOSPC for a full disk, or another -errno. */
 int stream_put(struct streams *streams, const struct stream *stream);
