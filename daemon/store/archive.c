@@ -8,7 +8,7 @@
 #include "daemon/store/chunk.h"
 #include "daemon/store/db.h"
 
-enum { NEXT, LAST, SUM, LOAD, PUT, DROP, STMTS };
+enum { NEXT, LAST, SUM, LOAD, PUT, DROP, OLDEST, OLDEST_OF, SHARES, STMTS };
 
 #define ENTRY_COLUMNS "id, from_sequence, to_sequence, from_ns, to_ns, samples, rows, bytes"
 #define OF "boot = ?1 AND source = ?2 AND tier = ?3"
@@ -23,13 +23,22 @@ static const char *const sql[STMTS] = {
 		" coalesce(sum(rows), 0), coalesce(sum(bytes), 0) FROM chunk INDEXED BY chunk_order WHERE " OF,
 	[LOAD] = "SELECT columns FROM chunk WHERE id = ?",
 	[PUT] = "INSERT OR REPLACE INTO chunk (boot, source, tier, id, from_sequence, to_sequence,"
-		" from_ns, to_ns, samples, rows, bytes, columns) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+		" from_ns, to_ns, samples, rows, bytes, columns, vm) VALUES (?1,?2,?3,?4,?5,?6,?7,"
+		" ?8,?9,?10,?11,?12,(SELECT vm FROM boot WHERE id = ?1))",
 	[DROP] = "DELETE FROM chunk WHERE id = ?",
+	[OLDEST] = "SELECT " ENTRY_COLUMNS ", boot, source, tier FROM chunk INDEXED BY chunk_age"
+		   " WHERE tier = ?1 ORDER BY to_ns LIMIT 1",
+	[OLDEST_OF] = "SELECT " ENTRY_COLUMNS ", boot, source, tier FROM chunk"
+		      " INDEXED BY chunk_of_vm WHERE vm = ?1 AND tier = ?2 ORDER BY to_ns LIMIT 1",
+	[SHARES] = "SELECT vm, tier, count(*), sum(samples), sum(bytes), min(from_ns), max(to_ns)"
+		 " FROM chunk INDEXED BY chunk_of_vm GROUP BY vm, tier",
 };
 
 struct archive {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMTS];
+	archive_change_fn changed;
+	void *ctx;
 };
 
 int archive_new(sqlite3 *db, struct archive **ret_archive)
@@ -63,8 +72,9 @@ static int begin(struct archive *a, int which, const int64_t *values, size_t cou
 	begin(a, which, (const int64_t[]){ __VA_ARGS__ }, \
 	      sizeof((const int64_t[]){ __VA_ARGS__ }) / sizeof(int64_t))
 
-/* The one row of a statement that was begun with @r. */
-static int get_entry(struct archive *a, int which, int r, struct archive_entry *ret_entry)
+/* The one row of a statement that was begun with @r; and whose it is, unless @of is NULL. */
+static int get_entry_of(struct archive *a, int which, int r, struct archive_of *of,
+			struct archive_entry *ret_entry)
 {
 	sqlite3_stmt *s;
 
@@ -83,8 +93,18 @@ static int get_entry(struct archive *a, int which, int r, struct archive_entry *
 		.rows = sqlite3_column_int64(s, 6),
 		.bytes = sqlite3_column_int64(s, 7),
 	};
+	if (of) {
+		of->boot = sqlite3_column_int64(s, 8);
+		of->source = sqlite3_column_int(s, 9);
+		of->tier = sqlite3_column_int(s, 10);
+	}
 	(void)sqlite3_reset(s);
 	return 0;
+}
+
+static int get_entry(struct archive *a, int which, int r, struct archive_entry *ret_entry)
+{
+	return get_entry_of(a, which, r, NULL, ret_entry);
 }
 
 int archive_next(struct archive *archive, const struct archive_of *of, uint64_t after,
@@ -125,9 +145,16 @@ int archive_load(struct archive *archive, int64_t id, struct chunk **ret_chunk)
 	return r;
 }
 
+static int tell(struct archive *a, const struct archive_of *of,
+		const struct archive_entry *entry, int64_t bytes)
+{
+	return a->changed ? a->changed(a->ctx, of, entry, bytes) : 0;
+}
+
 int archive_put(struct archive *archive, const struct archive_of *of,
 		struct archive_entry *entry, struct chunk *chunk)
 {
+	int64_t before = entry->id ? entry->bytes : 0;
 	sqlite3_stmt *s;
 	uint8_t *blob;
 	size_t len;
@@ -148,12 +175,56 @@ int archive_put(struct archive *archive, const struct archive_of *of,
 	if (r == 0 && entry->id == 0)
 		entry->id = sqlite3_last_insert_rowid(archive->db);
 	free(blob);
-	return r;
+	return r < 0 ? r : tell(archive, of, entry, entry->bytes - before);
 }
 
-int archive_drop(struct archive *archive, int64_t id)
+int archive_drop(struct archive *archive, const struct archive_of *of,
+		 const struct archive_entry *entry)
 {
-	int r = BEGIN(archive, DROP, id);
+	int r = BEGIN(archive, DROP, entry->id);
 
-	return r < 0 ? r : db_run(archive->db, archive->stmt[DROP]);
+	if (r == 0)
+		r = db_run(archive->db, archive->stmt[DROP]);
+	return r < 0 ? r : tell(archive, of, entry, -(int64_t)entry->bytes);
+}
+
+void archive_watch(struct archive *archive, archive_change_fn fn, void *ctx)
+{
+	archive->changed = fn;
+	archive->ctx = ctx;
+}
+
+int archive_oldest(struct archive *archive, int tier, struct archive_of *ret_of,
+		   struct archive_entry *ret_entry)
+{
+	return get_entry_of(archive, OLDEST, BEGIN(archive, OLDEST, tier), ret_of, ret_entry);
+}
+
+int archive_oldest_of(struct archive *archive, int64_t vm, int tier, struct archive_of *ret_of,
+		      struct archive_entry *ret_entry)
+{
+	return get_entry_of(archive, OLDEST_OF, BEGIN(archive, OLDEST_OF, vm, tier), ret_of,
+			    ret_entry);
+}
+
+int archive_shares(struct archive *archive, archive_share_fn fn, void *ctx)
+{
+	int r = begin(archive, SHARES, NULL, 0);
+	sqlite3_stmt *s = archive->stmt[SHARES];
+
+	while (r == 0 && (r = db_step(archive->db, s)) > 0) {
+		struct archive_share share = {
+			.vm = sqlite3_column_int64(s, 0),
+			.tier = sqlite3_column_int(s, 1),
+			.chunks = sqlite3_column_int64(s, 2),
+			.samples = sqlite3_column_int64(s, 3),
+			.bytes = sqlite3_column_int64(s, 4),
+			.from_ns = sqlite3_column_int64(s, 5),
+			.to_ns = sqlite3_column_int64(s, 6),
+		};
+
+		r = fn(ctx, &share);
+	}
+	(void)sqlite3_reset(s);
+	return r;
 }

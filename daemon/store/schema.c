@@ -96,11 +96,13 @@ static const char samples[] =
 	" samples INTEGER NOT NULL,"
 	" rows INTEGER NOT NULL,"
 	" bytes INTEGER NOT NULL,"	/* of columns */
+	" vm INTEGER NOT NULL,"		/* its boot's */
 	" columns BLOB NOT NULL"	/* chunk.h */
 	") STRICT;"
 	"CREATE UNIQUE INDEX chunk_order ON chunk (boot, source, tier, to_sequence, to_ns,"
 	" from_sequence, from_ns, samples, rows, bytes);"
-	"CREATE INDEX chunk_age ON chunk (tier, to_ns);";
+	"CREATE INDEX chunk_age ON chunk (tier, to_ns);"
+	"CREATE INDEX chunk_of_vm ON chunk (vm, tier, to_ns, from_ns, samples, bytes);";
 
 /* A sequence of a boot's guest is in one of sample, mark, gap and quarantine. */
 static const char beside_samples[] =
@@ -147,6 +149,12 @@ static const char beside_samples[] =
 	" UNIQUE (boot, from_sequence)"
 	") STRICT;";
 
+/* What is oldest is found without a search. */
+static const char ages[] =
+	"CREATE INDEX boot_age ON boot (closed_ns);"
+	"CREATE INDEX mark_age ON mark (t_ns);"
+	"CREATE INDEX gap_age ON gap (to_ns);";
+
 static int write_schema(sqlite3 *db, int64_t from)
 {
 	char version[128];
@@ -158,6 +166,8 @@ static int write_schema(sqlite3 *db, int64_t from)
 		r = db_exec(db, beside_samples, "cannot make the tables");
 	if (from < 3 && r == 0)
 		r = db_exec(db, samples, "cannot make the tables");
+	if (from < 3 && r == 0)
+		r = db_exec(db, ages, "cannot make the tables");
 	if (from > 0 && r == 0)
 		r = migrate_samples(db);
 	if (r < 0)

@@ -302,7 +302,7 @@ static int shorten_samples(struct chunk *chunk, uint64_t sequence, struct archiv
 {
 	struct samplechunk_reader *reader;
 	uint64_t from = entry->from_sequence;
-	struct archive_entry e = { .id = entry->id, .from_sequence = from };
+	struct archive_entry e = { .id = entry->id, .bytes = entry->bytes, .from_sequence = from };
 	struct sample sample;
 	int r = samplechunk_open(chunk, true, &reader);
 
@@ -349,6 +349,7 @@ static int shorten_buckets(struct chunk *chunk, uint64_t sequence, struct archiv
 	if (chunk_rows(into) > 0)
 		r = describe(into, 0, &e);
 	e.id = entry->id;
+	e.bytes = entry->bytes;
 	*entry = e;
 	return r;
 }
@@ -358,6 +359,7 @@ static int cut_chunk(struct blocks *b, const struct archive_of *of, struct archi
 		     uint64_t sequence)
 {
 	struct chunk *chunk = NULL, *into = chunk_new();
+	struct archive_entry whole = *entry;
 	int r = into ? archive_load(b->archive, entry->id, &chunk) : -ENOMEM;
 
 	if (r == 0)
@@ -366,7 +368,7 @@ static int cut_chunk(struct blocks *b, const struct archive_of *of, struct archi
 	if (r == 0 && entry->samples)
 		r = archive_put(b->archive, of, entry, into);
 	else if (r == 0 || r == -EBADMSG)
-		r = archive_drop(b->archive, entry->id);
+		r = archive_drop(b->archive, of, &whole);
 	chunk_free(into);
 	chunk_free(chunk);
 	return r;
@@ -415,7 +417,7 @@ int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence)
 			if (entry.from_sequence <= sequence)
 				r = cut_chunk(blocks, &of, &entry, sequence);
 			else
-				r = archive_drop(blocks->archive, entry.id);
+				r = archive_drop(blocks->archive, &of, &entry);
 		}
 		if (r == 0 || r == -ENOENT)
 			r = find_end(blocks, stream, &of);
