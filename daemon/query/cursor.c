@@ -155,7 +155,7 @@ static int next_row(struct cursor *c)
 			*s = before;
 			return 0;
 		}
-		/* What is behind us already. */
+		/* Behind us already; not so the one before, if blocks between have gone. */
 		if (has_row && s->sequence <= before.sequence) {
 			*s = before;
 			continue;

@@ -39,6 +39,15 @@ static int find_sealed(struct blocks *b, const struct boot *boot, uint64_t seque
 	return r;
 }
 
+/* A sample of whose time before nothing is known any more. */
+static int set_alone(struct row_pair *pair, const struct sample *sample)
+{
+	pair->row.sample = *sample;
+	pair->row.sample.has |= SAMPLE_AFTER_GAP;
+	pair->has_before = false;
+	return 0;
+}
+
 /* Fill in what stands before the journal's @row. */
 static int find_before(struct blocks *b, const struct boot *boot, const struct journal_row *row,
 		       struct row_pair *pair)
@@ -59,9 +68,11 @@ static int find_before(struct blocks *b, const struct boot *boot, const struct j
 		pair->before = stream.last;
 		pair->has_before = stream.has_last;
 		stream_done(&stream);
-		/* Sealed meanwhile: its chunk knows. */
-		if (pair->has_before && pair->before.sequence >= row->sample.sequence)
-			return find_sealed(b, boot, row->sample.sequence, pair);
+		/* Sealed meanwhile: its chunk knows, if that is not gone already. */
+		if (pair->has_before && pair->before.sequence >= row->sample.sequence) {
+			r = find_sealed(b, boot, row->sample.sequence, pair);
+			return r == -ENOENT ? set_alone(pair, &row->sample) : r;
+		}
 	}
 	if (r == 0 && pair->has_before)
 		r = blocks_is_gap(b, boot->id, row->source, pair->before.sequence,
@@ -101,12 +112,28 @@ int query_part_base(struct blocks *blocks, const struct boot *boot, enum sample_
 	return 0;
 }
 
+/* The last one that was sealed, of which there may be no chunk any more. */
+static int find_last(struct blocks *b, const struct boot *boot, struct row_pair *pair)
+{
+	struct archive_of of = { .boot = boot->id, .source = pair->row.source };
+	struct archive_entry last;
+	struct stream stream;
+	int r = archive_last(b->archive, &of, &last);
+
+	if (r != -ENOENT)
+		return r < 0 ? r : find_sealed(b, boot, last.to_sequence, pair);
+	r = stream_get(b->streams, of.boot, of.source, &stream);
+	if (r < 0)
+		return r;
+	r = stream.has_last ? set_alone(pair, &stream.last) : -ENOENT;
+	stream_done(&stream);
+	return r;
+}
+
 static int latest_in(struct query *query, const struct boot *boot, enum sample_source source,
 		     struct row_pair *pair)
 {
 	struct blocks *b = query_part_blocks(query);
-	struct archive_of of = { .boot = boot->id, .source = source };
-	struct archive_entry last;
 	struct journal_row row;
 	struct journal_end end;
 	int r = journal_end(b->journal, boot->id, source, &end);
@@ -117,8 +144,7 @@ static int latest_in(struct query *query, const struct boot *boot, enum sample_s
 		r = journal_row(b->journal, end.last_id, &row);
 		return r < 0 ? r : find_before(b, boot, &row, pair);
 	}
-	r = archive_last(b->archive, &of, &last);
-	return r < 0 ? r : find_sealed(b, boot, last.to_sequence, pair);
+	return find_last(b, boot, pair);
 }
 
 int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
@@ -154,7 +180,7 @@ static int span_in(struct query *query, const struct boot *boot, enum sample_sou
 	span->samples = sum.samples + end.samples;
 	span->from_ns = sum.samples ? sum.from_ns : end.from_ns;
 	span->to_ns = end.samples ? end.to_ns : sum.to_ns;
-	return span->samples ? 0 : -ENOENT;
+	return 0;
 }
 
 int query_span(struct query *query, const struct boot *boot, enum sample_source source,
@@ -168,6 +194,8 @@ int query_span(struct query *query, const struct boot *boot, enum sample_source 
 		r = query_latest(query, boot, source, &pair);
 	if (r < 0)
 		return r;
+	if (span.samples == 0)
+		span.from_ns = span.to_ns = pair.row.sample.t_wall_ns;
 	span.has_exits = pair.row.sample.has & SAMPLE_HAS_EXITS;
 	span.exits = pair.exits;
 	*ret_span = span;

@@ -55,17 +55,23 @@ int query_boots(struct query *query, int64_t vm_id, query_boot_fn fn, void *ctx)
 /* Boot @number of a VM; 0 is the latest. Returns 0, -ENOENT or -errno. */
 int query_boot(struct query *query, int64_t vm_id, uint32_t number, struct boot *ret_boot);
 
-/* Samples of a boot and source: how many, first and last. Returns 0, -ENOENT (none) or -errno. */
+/*
+ * Samples of a boot and source: how many are left, first and last. Returns 0, -ENOENT (there
+ * never were any) or -errno.
+ */
 struct query_span {
 	uint64_t samples;
-	int64_t from_ns, to_ns;
+	int64_t from_ns, to_ns;		/* without any left: when the last one was */
 	bool has_exits;
 	uint64_t exits;			/* since the boot began */
 };
 int query_span(struct query *query, const struct boot *boot, enum sample_source source,
 	       struct query_span *ret_span);
 
-/* The latest sample of a boot and source. As query_span(). */
+/*
+ * The latest sample of a boot and source. As query_span(). If samples before it are not there
+ * any more, it is SAMPLE_AFTER_GAP.
+ */
 int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
 		 struct row_pair *ret_pair);
 
