@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/expire.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/seal.h"
@@ -21,11 +22,14 @@ struct store {
 	int lock;
 	struct blocks blocks;
 	struct storewrite *writer;
+	struct expire *expire;
 	struct vm *vms;
 	struct storeload_ids last;	/* ids given so far */
 	struct boot *dirty_boots;
 	struct queue queue;
 	int64_t work_ns;		/* now, as store_work() was told */
+	int64_t work_vm;		/* whose turn it is to be forgotten */
+	bool drops_first;		/* of the two kinds of work */
 	struct store_stats stats;
 	int work_error;			/* -errno of the last background work, or 0 */
 };
@@ -50,6 +54,8 @@ int store_open(const char *path, struct store **ret_store)
 		r = blocks_open(store->db, &store->blocks);
 	if (r == 0)
 		r = storewrite_new(store->db, &store->blocks, &store->writer);
+	if (r == 0)
+		r = expire_new(&store->blocks, &store->expire);
 	if (r == 0)
 		r = storeload_ids(store->db, &store->last);
 	if (r == 0)
@@ -90,6 +96,13 @@ static int drop_one(void *ctx, struct pending *p)
 	return 0;
 }
 
+static void free_vm(struct vm *vm)
+{
+	drop_boot(vm->boot);
+	drop_boot(vm->before);
+	free(vm);
+}
+
 static void drop_pending(struct store *store)
 {
 	(void)queue_walk(&store->queue, drop_one, NULL);
@@ -113,10 +126,9 @@ void store_free(struct store *store)
 		struct vm *vm = store->vms;
 
 		store->vms = vm->next;
-		drop_boot(vm->boot);
-		drop_boot(vm->before);
-		free(vm);
+		free_vm(vm);
 	}
+	expire_free(store->expire);
 	storewrite_free(store->writer);
 	blocks_close(&store->blocks);
 	db_close_writer(store->db);
@@ -414,6 +426,7 @@ static int transact(struct store *store, int (*work)(struct store *store))
 	if (r < 0)
 		return r;
 	r = db_end_write(store->db, work(store));
+	expire_settle(store->expire, r >= 0);
 	if (r < 0)
 		journal_forget(store->blocks.journal);
 	return r;
@@ -496,6 +509,7 @@ int store_flush(struct store *store, int64_t now_ns)
 void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 {
 	*ret_stats = store->stats;
+	expire_get_limits(store->expire, &ret_stats->limits);
 	ret_stats->pending = store->queue.count;
 }
 
@@ -503,7 +517,7 @@ void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 #define TRIM_ROWS 4096
 #define TRIM_AGE_NS (120LL * 1000000000)
 
-static int work(struct store *store)
+static int move_on(struct store *store)
 {
 	bool more = false;
 	int r = seal_due(&store->blocks, store->work_ns);
@@ -514,6 +528,50 @@ static int work(struct store *store)
 		r = r < 0 ? r : more;
 	}
 	return r;
+}
+
+static int drop_old(struct store *store)
+{
+	return expire_due(store->expire, store->work_ns);
+}
+
+/* In turn, so that neither waits for the other to come to an end. */
+static int work(struct store *store)
+{
+	int r;
+
+	store->drops_first = !store->drops_first;
+	r = store->drops_first ? drop_old(store) : move_on(store);
+	if (r == 0)
+		r = store->drops_first ? move_on(store) : drop_old(store);
+	return r;
+}
+
+static int forget_one(struct store *store)
+{
+	return expire_vm(store->expire, store->work_vm, store->work_ns);
+}
+
+int store_set_limits(struct store *store, const struct expire_limits *limits, int64_t now_ns)
+{
+	struct vm **slot = &store->vms;
+	int r = 0;
+
+	expire_set_limits(store->expire, limits);
+	store->work_ns = now_ns;
+	while (*slot && r >= 0) {
+		struct vm *vm = *slot;
+
+		store->work_vm = vm->id;
+		r = transact(store, forget_one);
+		if (r > 0) {
+			*slot = vm->next;
+			free_vm(vm);
+		} else {
+			slot = &vm->next;
+		}
+	}
+	return r < 0 ? r : 0;
 }
 
 int store_work(struct store *store, int64_t now_ns)

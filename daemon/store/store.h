@@ -16,6 +16,7 @@
 #define DAEMON_STORE_H
 
 #include "daemon/base/record.h"
+#include "daemon/store/expire.h"
 
 struct store;
 
@@ -28,6 +29,7 @@ struct store_stats {
 	uint64_t refused;		/* records not taken since too many waited, ever */
 	int error;			/* -errno of the last commit, 0 if it succeeded */
 	int64_t error_since_ns;
+	struct expire_limits limits;
 };
 
 /*
@@ -36,6 +38,13 @@ struct store_stats {
  */
 int store_open(const char *path, struct store **ret_store);
 void store_free(struct store *store);
+
+/*
+ * Have store_work() drop what is beyond @limits; without a call nothing is. VMs of which
+ * nothing is left for long are forgotten here: before anything is given a VM or a boot.
+ * Returns 0 or -errno.
+ */
+int store_set_limits(struct store *store, const struct expire_limits *limits, int64_t now_ns);
 
 /* All VMs, linked by `next`. */
 struct vm *store_vms(struct store *store);
@@ -96,7 +105,7 @@ int store_flush(struct store *store, int64_t now_ns);
 
 /*
  * One short step of what is due in the background, in a transaction of its own: samples
- * are sealed and rolled up, the journal is trimmed. Returns 1 if there may be more to do,
+ * are sealed and rolled up, the journal is trimmed, old data is dropped. Returns 1 if there may be more to do,
  * 0 if not, or -errno.
  */
 int store_work(struct store *store, int64_t now_ns);

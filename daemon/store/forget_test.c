@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What stands beside numbers goes when they are gone: marks, gaps, boots, VMs. */
+#include "daemon/store/testexpire.h"
+
+static void close_boot(struct boot *boot, int64_t closed_ns)
+{
+	boot->closed_ns = closed_ns;
+	store_boot_changed(store, boot);
+}
+
+static void add_beside(struct boot *boot, uint64_t sequence)
+{
+	struct mark mark = {
+		.sequence = sequence,
+		.t_ns = time_of(sequence),
+		.kind = PROTO_MARK_INSTANT,
+		.label = "mark",
+	};
+	struct range range = {
+		.from = sequence + 1,
+		.to = sequence + 1,
+		.from_ns = time_of(sequence),
+		.to_ns = time_of(sequence + 1),
+		.count = 1,
+		.cause = GAP_FULL,
+	};
+
+	store_add_mark(store, boot, &mark);
+	store_add_gap(store, boot, SOURCE_GUEST, &range);
+}
+
+/* A boot with samples, marks, gaps and something quarantined, an hour long. */
+static struct boot *whole_boot(const char *name, uint64_t from)
+{
+	struct boot *boot = new_boot(name, BOOT_REBOOT, time_of(from));
+	struct sample claim = { .sequence = from + 3 };
+	struct range range = { from + 3, from + 3, time_of(from), time_of(from), 1, QUARANTINE_FELL };
+
+	add_beside(boot, from + 1);
+	store_add_quarantine(store, boot, &range, &claim);
+	add(boot, SOURCE_GUEST, from + 3, from + samples_in(HOUR), false);
+	return boot;
+}
+
+#define ROWS_OF_BOOT \
+	"SELECT (SELECT count(*) FROM mark WHERE boot = ?1) + (SELECT count(*) FROM gap" \
+	" WHERE boot = ?1) + (SELECT count(*) FROM quarantine WHERE boot = ?1)" \
+	" + (SELECT count(*) FROM stream WHERE boot = ?1) + (SELECT count(*) FROM boot" \
+	" WHERE id = ?1)"
+
+static int64_t rows_of(int64_t boot)
+{
+	return NUMBER(ROWS_OF_BOOT, boot);
+}
+
+static const struct expire_limits two_days = {
+	.tier = { { DAY, 0 }, { DAY, 0 }, { DAY, 0 }, { DAY, 0 }, { 2 * DAY, 0 } },
+};
+
+static void test_boots(void)
+{
+	int64_t ids[5];
+	uint64_t from = 0;
+
+	begin_anew(&two_days);
+	for (int i = 0; i < 5; i++) {
+		struct boot *boot = whole_boot("vm", from);
+
+		ids[i] = boot->id;
+		if (i < 4)
+			close_boot(boot, time_of(from) + HOUR);
+		from += samples_in(12 * HOUR);
+	}
+	/* Bound to take more than one step. */
+	for (int i = 0; i < 1200; i++)
+		(void)NUMBER("INSERT INTO mark (boot, sequence, t_ns, t_boot_ns, kind, label, uid)"
+				" VALUES (?1, 5000 + ?2, 0, 0, 1, '', 0) RETURNING 1",
+				ids[0], i);
+	store_flush(store, time_of(from));
+	work_all(T0 + 2 * DAY);
+	ok(rows_of(ids[0]) >= 5, "a boot stays while something of it is left");
+	work_all(T0 + 2 * DAY + 13 * HOUR);
+	ok(rows_of(ids[0]) == 0, "then it goes with all that was its own");
+	ok(rows_of(ids[1]) == 5 && rows_of(ids[2]) == 5, "the next is there with all that is its own");
+	work_all(T0 + 10 * DAY);
+	ok(rows_of(ids[1]) == 0 && rows_of(ids[2]) == 0, "all of them go in time");
+	ok(rows_of(ids[3]) > 0 && rows_of(ids[4]) > 0 && number("SELECT count(*) FROM boot") == 2,
+	   "but not a VM's latest two");
+	ok(number("SELECT count(*) FROM chunk") == 0 &&
+		   number("SELECT count(*) FROM pragma_foreign_key_check") == 0,
+	   "without numbers, and nothing hangs in the air");
+	end();
+	begin();
+	ok(store_set_limits(store, &two_days, T0 + 10 * DAY) == 0 && store_vms(store) &&
+		   store_vms(store)->boot->id == ids[4],
+	   "a VM whose last boot is open and young stays at a restart");
+	end();
+}
+
+static void test_marks(void)
+{
+	uint64_t all = samples_in(4 * DAY), from, to;
+	struct boot *boot, *silent;
+
+	begin_anew(&two_days);
+	boot = new_boot("vm", BOOT_FOUND, T0);
+	silent = new_boot("silent", BOOT_FOUND, T0);
+	add_beside(silent, 1);
+	for (uint64_t i = 0; i < all; i += samples_in(6 * HOUR)) {
+		add(boot, SOURCE_GUEST, i, i + samples_in(6 * HOUR) - 2, true);
+		add_beside(boot, i + samples_in(6 * HOUR) - 1);
+	}
+	store_flush(store, time_of(all));
+	work_all(time_of(all));
+	from = number("SELECT min(t_ns) FROM mark WHERE boot = 1");
+	to = number("SELECT min(from_ns) FROM chunk WHERE boot = 1");
+	ok(from >= to && from < to + 6 * HOUR &&
+		   number("SELECT min(to_ns) FROM gap WHERE boot = 1") >= (int64_t)to,
+	   "marks and gaps of an open boot go with the numbers of their time");
+	ok(number("SELECT count(*) FROM mark WHERE boot = 1") ==
+		   NUMBER("SELECT ? / ?", time_of(all) - from + 6 * HOUR, 6 * HOUR),
+	   "and no others");
+	ok(number("SELECT count(*) FROM mark WHERE boot = 2") == 1,
+	   "those that no sample follows stay, however old");
+	end();
+	begin();
+	for (struct vm *vm = store_vms(store); vm; vm = vm->next)
+		ok(vm->boot->last_sequence[SOURCE_GUEST] == (strcmp(vm->key, "vm") == 0 ? all : 2),
+		   "so a restart knows how far '%s' is", vm->key);
+	end();
+}
+
+static void test_vms(void)
+{
+	int64_t open;
+
+	begin_anew(&two_days);
+	close_boot(whole_boot("gone", 0), time_of(samples_in(HOUR)));
+	close_boot(whole_boot("young", samples_in(9 * DAY)), time_of(samples_in(10 * DAY)));
+	open = whole_boot("open", samples_in(9 * DAY))->id;
+	store_flush(store, T0);
+	(void)store_vm(store, "never", "never");
+	store_flush(store, T0);
+	work_all(time_of(samples_in(10 * DAY)));
+	end();
+	begin();
+	ok(store_set_limits(store, &two_days, T0 + 10 * DAY) == 0, "VMs are looked through");
+	ok(number("SELECT count(*) FROM vm WHERE key IN ('gone', 'never')") == 0 &&
+		   number("SELECT count(*) FROM vm") == 2,
+	   "those go of which nothing is left for long");
+	for (struct vm *vm = store_vms(store); vm; vm = vm->next)
+		ok(strcmp(vm->key, "gone") != 0 && strcmp(vm->key, "never") != 0,
+		   "the store knows '%s'", vm->key);
+	ok(rows_of(open) > 1 && store_vm(store, "gone", "gone") != NULL &&
+		   store_flush(store, T0) == STORE_RECORDS && number("SELECT count(*) FROM vm") == 3,
+	   "and one that comes back begins anew");
+	end();
+}
+
+int main(void)
+{
+	begin_tests("forget_test");
+	test_boots();
+	test_marks();
+	test_vms();
+	return end_tests();
+}
