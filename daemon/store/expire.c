@@ -233,11 +233,19 @@ static int expire_of_vm(struct expire *e, size_t i, int64_t now_ns, struct step 
 	return 0;
 }
 
-/* Before which there are no numbers, and a boot may be forgotten. */
+/*
+ * Before which there are no numbers, and a boot may be forgotten. If the last tier is kept
+ * forever, whatever it takes, so is the rest.
+ */
 static int find_horizon(struct expire *e, int64_t now_ns, int64_t *ret_ns)
 {
+	const struct expire_limit *last = &e->limits.tier[ROLLUP_TIERS - 1];
 	int64_t horizon_ns, longest_ns = 0;
 
+	if (last->age_ns == 0 && last->bytes == 0) {
+		*ret_ns = INT64_MIN;
+		return 0;
+	}
 	for (int tier = 0; tier < ROLLUP_TIERS; tier++) {
 		int64_t age_ns = e->limits.tier[tier].age_ns;
 

@@ -32,7 +32,9 @@ static const char *const sql[STMTS] = {
 		     " <= (SELECT max(number) FROM boot later WHERE later.vm = b.vm) AND" IS_EMPTY
 		     " ORDER BY b.closed_ns LIMIT 1",
 	[BOOT_OF] = "SELECT id FROM boot WHERE vm = ? ORDER BY number LIMIT 1",
-	[IS_LEFT] = "SELECT EXISTS (SELECT 1 FROM boot b WHERE b.vm = ?1"
+	/* Of one that never ran nobody knows how old it is. */
+	[IS_LEFT] = "SELECT NOT EXISTS (SELECT 1 FROM boot WHERE vm = ?1)"
+		    " OR EXISTS (SELECT 1 FROM boot b WHERE b.vm = ?1"
 		    " AND (coalesce(b.closed_ns, b.opened_ns) >= ?2 OR NOT (" IS_EMPTY ")))",
 	[MARKS_OF] = "DELETE FROM mark WHERE id IN (SELECT id FROM mark WHERE boot = ?1 LIMIT ?2)",
 	[GAPS_OF] = "DELETE FROM gap WHERE id IN (SELECT id FROM gap WHERE boot = ?1 LIMIT ?2)",

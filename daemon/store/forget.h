@@ -27,8 +27,8 @@ void forget_free(struct forget *forget);
 int forget_before(struct forget *forget, int64_t horizon_ns);
 
 /*
- * A VM without a sample whose last boot ended before @horizon_ns, with all its boots. Returns
- * 1 if it is no more, 0 if it stays, or -errno.
+ * A VM without a sample whose last boot ended before @horizon_ns (or never, and began before
+ * it), with all its boots. Returns 1 if it is no more, 0 if it stays, or -errno.
  */
 int forget_vm(struct forget *forget, int64_t vm, int64_t horizon_ns);
 

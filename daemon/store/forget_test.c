@@ -145,15 +145,36 @@ static void test_vms(void)
 	end();
 	begin();
 	ok(store_set_limits(store, &two_days, T0 + 10 * DAY) == 0, "VMs are looked through");
-	ok(number("SELECT count(*) FROM vm WHERE key IN ('gone', 'never')") == 0 &&
-		   number("SELECT count(*) FROM vm") == 2,
-	   "those go of which nothing is left for long");
+	ok(number("SELECT count(*) FROM vm WHERE key = 'gone'") == 0 &&
+		   number("SELECT count(*) FROM vm") == 3,
+	   "the one goes of which nothing is left for long, and not one that never ran");
 	for (struct vm *vm = store_vms(store); vm; vm = vm->next)
-		ok(strcmp(vm->key, "gone") != 0 && strcmp(vm->key, "never") != 0,
-		   "the store knows '%s'", vm->key);
+		ok(strcmp(vm->key, "gone") != 0, "the store knows '%s'", vm->key);
 	ok(rows_of(open) > 1 && store_vm(store, "gone", "gone") != NULL &&
-		   store_flush(store, T0) == STORE_RECORDS && number("SELECT count(*) FROM vm") == 3,
+		   store_flush(store, T0) == STORE_RECORDS && number("SELECT count(*) FROM vm") == 4,
 	   "and one that comes back begins anew");
+	end();
+}
+
+/* Who keeps hours forever keeps what stands beside them. */
+static void test_forever(void)
+{
+	const struct expire_limits limits = { .tier = { { HOUR, 1 }, { HOUR, 1 } } };
+
+	begin_anew(&limits);
+	for (int i = 0; i < 4; i++)
+		close_boot(new_boot("vm", BOOT_REBOOT, T0 + i * HOUR), T0 + (i + 1) * HOUR);
+	add_beside(whole_boot("other", 0), 1000);
+	store_flush(store, T0);
+	work_all(T0 + 1000 * DAY);
+	ok(number("SELECT count(*) FROM boot") == 5 && number("SELECT count(*) FROM mark") == 2 &&
+		   number("SELECT count(*) FROM chunk WHERE tier < 2") == 0,
+	   "with hours forever, boots and marks stay");
+	end();
+	begin();
+	ok(store_set_limits(store, &limits, T0 + 1000 * DAY) == 0 &&
+		   number("SELECT count(*) FROM vm") == 2,
+	   "and VMs");
 	end();
 }
 
@@ -163,5 +184,6 @@ int main(void)
 	test_boots();
 	test_marks();
 	test_vms();
+	test_forever();
 	return end_tests();
 }
