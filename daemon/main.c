@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vmexitd: stores the VM exits of KVM guests over time and serves them. */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,6 +98,20 @@ static int watch_signals(struct parts *p)
 	return p->signal_watch < 0 ? p->signal_watch : 0;
 }
 
+static_assert(CONFIG_TIERS == ROLLUP_TIERS, "a setting for each tier");
+
+static int set_limits(struct store *store, const struct config *c)
+{
+	struct expire_limits limits = { .vm_bytes = (uint64_t)c->vm_disk_limit_mb << 20 };
+
+	for (int tier = 0; tier < ROLLUP_TIERS; tier++)
+		limits.tier[tier] = (struct expire_limit){
+			.age_ns = c->keep[tier].age_s * 1000000000LL,
+			.bytes = c->keep[tier].bytes,
+		};
+	return store_set_limits(store, &limits, now_ns());
+}
+
 static const char *libvirt_uri(const struct config *c)
 {
 	return strcmp(c->libvirt, "off") == 0 ? NULL : c->libvirt;
@@ -166,6 +181,8 @@ static int start(struct parts *p)
 		r = worker_new(WORKERS_MAX, &p->worker);
 	if (r == 0)
 		r = store_open(c->database, &p->store);
+	if (r == 0)
+		r = set_limits(p->store, c);
 	if (r < 0)
 		return r;
 	p->collect = collect_new(p->store, p->vitals, c->guest_disk_limit_mb);

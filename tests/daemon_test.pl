@@ -318,6 +318,8 @@ refused(2, qr/unrecognized option/, 'an unknown option', '--colour=red');
 refused(2, qr/not a number from 100/, 'an interval out of range', '--host-interval=5');
 refused(2, qr/host_source = 'kernel' is not one of auto\|debugfs\|libvirt/, 'a source that is none', '--host-source=kernel');
 refused(2, qr/host_source = '' is not one/, 'nor an empty one', '--host-source=');
+refused(2, qr/keep_samples = '14' is not an age such as 12h, 7d.*a size such as/, 'an age without a unit', '--keep-samples=14');
+refused(2, qr/vm_disk_limit = '-1' is not a number/, 'a limit below zero', '--vm-disk-limit=-1');
 refused(2, qr/not NAME=/, 'a channel without a socket', '--channel=vm');
 { open(my $f, '>', "$dir/bad.conf"); print $f "colour = red\n" }
 refused(2, qr/'colour' is not known/, 'an unknown setting', "--config=$dir/bad.conf");
@@ -329,7 +331,7 @@ is(slurp("$dir/text.db"), "this is no database, and long enough to be looked at"
 # ---- options, --help and the man pages agree ----
 my $help = qx($build/vmexitd --help);
 my ($man8, $man5) = map { slurp("$FindBin::Bin/../daemon/$_") } 'vmexitd.8', 'vmexitd.conf.5';
-my @options = grep { !/^(config|help|version)$/ } $help =~ /--([a-z-]+)/g;
+my @options = grep { !/^(config|help|version)$/ } $help =~ /--([a-z0-9-]+)/g;
 ok(@options >= 9, 'options are listed');
 my (%seen);
 for my $option (grep { !$seen{$_}++ } @options) {

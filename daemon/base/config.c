@@ -11,7 +11,9 @@
 
 #include "guest-agent/shared/log.h"
 
-enum setting_type { SETTING_TEXT, SETTING_CHOICE, SETTING_NUMBER, SETTING_FLAG, SETTING_CHANNEL };
+enum setting_type {
+	SETTING_TEXT, SETTING_CHOICE, SETTING_NUMBER, SETTING_FLAG, SETTING_KEEP, SETTING_CHANNEL
+};
 
 struct setting {
 	const char *key;	/* in the file; an option has '-' for '_' */
@@ -22,6 +24,12 @@ struct setting {
 	unsigned int min, max;
 	const char *help;
 };
+
+/* The longest age, for nanoseconds to hold it, and the largest size. */
+#define CONFIG_FOREVER "forever"
+#define CONFIG_AGE_MAX_Y 100
+#define CONFIG_AGE_MAX_S (CONFIG_AGE_MAX_Y * 365ULL * 86400)
+#define CONFIG_SIZE_MAX (1ULL << 50)
 
 #define AT(member) offsetof(struct config, member)
 
@@ -50,6 +58,18 @@ static const struct setting settings[] = {
 	  "milliseconds until samples are committed and shown" },
 	{ "guest_disk_limit", SETTING_NUMBER, AT(guest_disk_limit_mb), "MB", "256", 1, 1048576,
 	  "megabytes that one guest may have stored in an hour" },
+	{ "keep_samples", SETTING_KEEP, AT(keep[0]), "AGE,SIZE", "14d,4G", 0, 0,
+	  "how long samples are kept, and how much of them" },
+	{ "keep_10s", SETTING_KEEP, AT(keep[1]), "AGE,SIZE", "30d,2G", 0, 0,
+	  "the same of their rollups, 10 seconds each" },
+	{ "keep_1min", SETTING_KEEP, AT(keep[2]), "AGE,SIZE", "180d,2G", 0, 0,
+	  "the same, 1 minute each" },
+	{ "keep_10min", SETTING_KEEP, AT(keep[3]), "AGE,SIZE", "2y,1G", 0, 0,
+	  "the same, 10 minutes each" },
+	{ "keep_1h", SETTING_KEEP, AT(keep[4]), "AGE,SIZE", "10y,1G", 0, 0,
+	  "the same, 1 hour each" },
+	{ "vm_disk_limit", SETTING_NUMBER, AT(vm_disk_limit_mb), "MB", "1024", 0, 1048576,
+	  "megabytes that one VM may take in all; 0 for any number" },
 	{ "gnuplot", SETTING_TEXT, AT(gnuplot), "PROGRAM", "gnuplot", 0, 0,
 	  "program that draws graph.svg and graph.png" },
 	{ "verbose", SETTING_FLAG, AT(verbose), NULL, "no", 0, 0,
@@ -107,6 +127,59 @@ static int set_flag(bool *slot, const struct setting *s, const char *value)
 	return 0;
 }
 
+struct unit {
+	char letter;
+	uint64_t factor;
+};
+
+static const struct unit ages[] = {
+	{ 'h', 3600 }, { 'd', 86400 }, { 'w', 7 * 86400 }, { 'y', 365 * 86400 }, { 0 }
+};
+
+static const struct unit sizes[] = { { 'M', 1ULL << 20 }, { 'G', 1ULL << 30 }, { 0 } };
+
+/* A number above 0 and a unit, which end at @end. False: it is not that, or above @max. */
+static bool parse_quantity(const char *text, const char *end, const struct unit *unit,
+			   uint64_t max, uint64_t *ret_value)
+{
+	size_t digits = strspn(text, "0123456789");
+	uint64_t value;
+
+	if (digits == 0 || digits > 9 || text + digits + 1 != end)
+		return false;
+	value = strtoul(text, NULL, 10);
+	while (unit->letter && unit->letter != text[digits])
+		unit++;
+	value *= unit->factor;
+	if (value == 0 || value > max)
+		return false;
+	*ret_value = value;
+	return true;
+}
+
+static int set_keep(struct config_keep *slot, const struct setting *s, const char *value)
+{
+	const char *comma = strchr(value, ','), *end = comma ? comma : value + strlen(value);
+	struct config_keep keep = { 0 };
+	bool valid = (size_t)(end - value) == strlen(CONFIG_FOREVER) &&
+		     strncmp(value, CONFIG_FOREVER, end - value) == 0;
+
+	if (!valid)
+		valid = parse_quantity(value, end, ages, CONFIG_AGE_MAX_S, &keep.age_s);
+	if (valid && comma)
+		valid = parse_quantity(comma + 1, comma + strlen(comma), sizes,
+				       CONFIG_SIZE_MAX, &keep.bytes);
+	if (!valid) {
+		log_error("%s = '%s' is not an age such as 12h, 7d, 8w, 1y (up to %dy) or "
+			  "'" CONFIG_FOREVER "', and then, after a comma, a size such as 500M "
+			  "or 4G",
+			  s->key, value, CONFIG_AGE_MAX_Y);
+		return -EINVAL;
+	}
+	*slot = keep;
+	return 0;
+}
+
 static int add_channel(struct config *config, const char *value)
 {
 	struct config_channel *channel = &config->channels[config->channels_count];
@@ -151,6 +224,8 @@ static int apply(struct config *config, const struct setting *s, const char *val
 		return set_number(slot, s, value);
 	case SETTING_FLAG:
 		return set_flag(slot, s, value);
+	case SETTING_KEEP:
+		return set_keep(slot, s, value);
 	case SETTING_CHANNEL:
 		return add_channel(config, value);
 	}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define CONFIG_DEFAULT_FILE "/etc/vmexit/vmexitd.conf"
 #define CONFIG_CHANNELS_MAX 256
@@ -13,6 +14,14 @@
 struct config_channel {
 	char *name;
 	char *socket;
+};
+
+/* How long samples or rollups are kept, and how much of them. */
+#define CONFIG_TIERS 5
+
+struct config_keep {
+	uint64_t age_s;			/* 0: forever */
+	uint64_t bytes;			/* 0: any number */
 };
 
 struct config {
@@ -28,6 +37,8 @@ struct config {
 	char *host_source;		/* "auto", "debugfs" or "libvirt" */
 	unsigned int commit_interval_ms;	/* longest time that a sample waits for its commit */
 	unsigned int guest_disk_limit_mb;	/* that a guest's samples may take in an hour */
+	struct config_keep keep[CONFIG_TIERS];	/* of samples; rollups of 10 s, 1 min, 10 min, 1 h */
+	unsigned int vm_disk_limit_mb;	/* that one VM may take in all; 0: any number */
 	bool verbose;
 	struct config_channel channels[CONFIG_CHANNELS_MAX];
 	size_t channels_count;

@@ -73,11 +73,12 @@ sub wait_for {
 	return;
 }
 
-# Start vmexitd; options that are given come last and win. False if it does not serve.
+# Start vmexitd; options that are given come last and win. False if it does not serve. Recordings
+# may be of any age: nothing of them is too old.
 sub daemon {
 	my (@options) = @_;
 	start('daemon', "$build/vmexitd", '-v', "--database=$dir/v.db", "--listen=127.0.0.1:$port",
-	      "--api-socket=$dir/api.sock", '--libvirt=test:///default', '--commit-interval=50', @options);
+	      "--api-socket=$dir/api.sock", '--libvirt=test:///default', '--commit-interval=50', (map { "--keep-$_=forever" } qw(samples 10s 1min 10min 1h)), @options);
 	return wait_for('vmexitd', 20, sub { $http->get("$url/healthz")->{status} == 200 });
 }
 
