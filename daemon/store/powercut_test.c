@@ -184,7 +184,7 @@ static void test_cuts(struct testdisk *disk)
 
 	snprintf(pragma, sizeof(pragma), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
 	begin(disk);
-	good = record(disk, pragma, is_long ? 120 : 20);
+	good = record(disk, pragma, is_long ? 80 : 20);
 	testdisk_end(disk);
 	counts = testdisk_count(disk);
 	ok(good && counts.syncs > 40 && counts.checkpoints > 4,
@@ -193,7 +193,7 @@ static void test_cuts(struct testdisk *disk)
 	ok(counts.growing > 10 && counts.overwriting > 10,
 	   "writes to the WAL that make it longer (%u) and that do not (%u)", counts.growing,
 	   counts.overwriting);
-	tally = look_at_all(disk, is_long ? 6 : 1, is_long ? 1500 : 100);
+	tally = look_at_all(disk, is_long ? 2 : 1, is_long ? 2000 : 100);
 	ok(tally.lost == 0 && tally.broken == 0,
 	   "%u power cuts: nothing that was acknowledged is lost, all is sound, and goes on%s%s",
 	   tally.states, *tally.why ? ": " : "", tally.why);
