@@ -367,6 +367,27 @@ static void test_hours(void)
 	testvfs_remove();
 }
 
+static const struct {
+	const char *name;
+	struct fault fault;
+	int error;
+	const char *words;
+} faults[] = {
+	{ "a full disk", { .rc = SQLITE_FULL, .op = TESTVFS_WRITE }, -ENOSPC, "the disk is full" },
+	{ "a quota",
+	  { .rc = SQLITE_IOERR_WRITE, .error = EDQUOT, .op = TESTVFS_WRITE },
+	  -EDQUOT, "quota" },
+	{ "an I/O error",
+	  { .rc = SQLITE_IOERR_WRITE, .error = EIO, .op = TESTVFS_WRITE },
+	  -EIO, "Input/output error" },
+	{ "an error of a sync",
+	  { .rc = SQLITE_IOERR_FSYNC, .error = EIO, .op = TESTVFS_SYNC },
+	  -EIO, "Input/output error" },
+	{ "a file system that is read-only now",
+	  { .rc = SQLITE_IOERR_WRITE, .error = EROFS, .op = TESTVFS_WRITE },
+	  -EROFS, "Read-only file system" },
+};
+
 int main(void)
 {
 	unsetenv("JOURNAL_STREAM");
@@ -375,17 +396,8 @@ int main(void)
 		return 1;
 	snprintf(path, sizeof(path), "%s/v.db", dir);
 	snprintf(log_path, sizeof(log_path), "%s/log", dir);
-	test_fault("a full disk", (struct fault){ .rc = SQLITE_FULL, .op = TESTVFS_WRITE }, -ENOSPC,
-		   "the disk is full");
-	test_fault("a quota", (struct fault){ .rc = SQLITE_IOERR_WRITE, .error = EDQUOT, .op = TESTVFS_WRITE },
-		   -EDQUOT, "quota");
-	test_fault("an I/O error", (struct fault){ .rc = SQLITE_IOERR_WRITE, .error = EIO, .op = TESTVFS_WRITE },
-		   -EIO, "Input/output error");
-	test_fault("an error of a sync", (struct fault){ .rc = SQLITE_IOERR_FSYNC, .error = EIO, .op = TESTVFS_SYNC },
-		   -EIO, "Input/output error");
-	test_fault("a file system that is read-only now",
-		   (struct fault){ .rc = SQLITE_IOERR_WRITE, .error = EROFS, .op = TESTVFS_WRITE },
-		   -EROFS, "Read-only file system");
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		test_fault(faults[i].name, faults[i].fault, faults[i].error, faults[i].words);
 	test_moved();
 	test_hours();
 	log_init("fault_test", LOG_ERROR - 1);
