@@ -113,6 +113,7 @@ struct boot {
 	struct counters last[SOURCES];		/* of the last sample that had them */
 	struct open_range open;			/* guest's; valid while it ends last_sequence */
 	struct range *refused;			/* of the host, where it waits for its commit, or NULL */
+	struct range *retracted;		/* likewise, with nothing of the boot behind it */
 	bool has_taken;				/* as loaded: the next is known */
 	uint64_t taken;				/* by its agent, and it is not in a gap */
 	uint64_t marks;				/* so many are there */

@@ -13,6 +13,7 @@
 #include "daemon/store/store.c"
 #include "daemon/store/testdisk.h"
 #include "daemon/store/testhistory.h"
+#include "daemon/store/testsample.h"
 #include "daemon/store/testvfs.h"
 #include "guest-agent/shared/tap.h"
 
@@ -388,6 +389,52 @@ static const struct {
 	  -EROFS, "Read-only file system" },
 };
 
+/* A guest that is found lying at each of the host's readings meanwhile. */
+static void test_retracts(void)
+{
+	struct fault fault = { .rc = SQLITE_FULL, .op = TESTVFS_WRITE };
+	struct query_filter filter = { 0 };
+	const struct row_pair *pair;
+	struct cursor *cursor = NULL;
+	struct query *query = NULL;
+	struct store *store = NULL;
+	struct store_stats stats;
+	struct boot *boot;
+	struct vm *vm;
+	unsigned int rows = 0;
+	bool good;
+
+	testdisk_remove(path);
+	good = testvfs_install(on_event, &fault) == SQLITE_OK && store_open(path, &store) == 0;
+	vm = store_vm(store, "liar", "liar");
+	boot = store_boot(store, vm, BOOT_FOUND, "l", TESTHISTORY_T0_NS);
+	for (uint64_t i = 1; i <= 20; i++) {
+		struct sample sample = testsample(i, i);
+
+		good = good && store_add(store, boot, SOURCE_GUEST, &sample) == 0;
+		if (i == 10)
+			good = good && store_flush(store, 1) > 0;
+	}
+	fault.on = true;
+	good = good && store_flush(store, 1) == -ENOSPC;
+	for (uint64_t i = 0; i < 1000; i++)
+		good = good && store_retract(store, boot, i == 500 ? 7 : 15, QUARANTINE_HOST) == 0;
+	store_get_stats(store, &stats);
+	fault.on = false;
+	ok(good && stats.pending == 11, "1000 retractions wait as one");
+	good = store_flush(store, 2) > 0 && query_open(path, &query) == 0;
+	filter.vm_id = vm->id;
+	if (good && cursor_new(query, &filter, false, &cursor) == 0) {
+		while (cursor_next(cursor, &pair) > 0)
+			rows++;
+	}
+	ok(rows == 7, "which keeps what all of them keep (%u samples)", rows);
+	cursor_free(cursor);
+	query_free(query);
+	store_free(store);
+	testvfs_remove();
+}
+
 int main(void)
 {
 	unsetenv("JOURNAL_STREAM");
@@ -401,6 +448,7 @@ int main(void)
 	test_moved();
 	test_hours();
 	log_init("fault_test", LOG_ERROR - 1);
+	test_retracts();
 	test_each_write();
 	test_each_read();
 	testdisk_remove(path);

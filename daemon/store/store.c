@@ -92,6 +92,8 @@ static int drop_one(void *ctx, struct pending *p)
 		p->boot->open.pending = NULL;
 	if (p->boot->refused == &p->range)
 		p->boot->refused = NULL;
+	if (p->boot->retracted == &p->range)
+		p->boot->retracted = NULL;
 	drop_boot(p->boot);
 	return 0;
 }
@@ -205,6 +207,7 @@ static struct pending *push(struct store *store, struct boot *boot, enum pending
 	p->kind = kind;
 	p->boot = boot;
 	boot->users++;
+	boot->retracted = NULL;
 	return p;
 }
 
@@ -369,12 +372,20 @@ int store_add_quarantine(struct store *store, struct boot *boot, const struct ra
 int store_retract(struct store *store, struct boot *boot, uint64_t after,
 		  enum quarantine_cause cause)
 {
-	struct pending *p = push(store, boot, PENDING_RETRACT);
+	struct range *waiting = boot->retracted;
+	struct pending *p;
 
-	if (!p)
-		return -ENOMEM;
-	p->range.from = after;
-	p->range.cause = cause;
+	/* A guest may be found lying for as long as nothing can be committed. */
+	if (waiting && waiting->cause == (int)cause) {
+		waiting->from = after < waiting->from ? after : waiting->from;
+	} else {
+		p = push(store, boot, PENDING_RETRACT);
+		if (!p)
+			return -ENOMEM;
+		p->range.from = after;
+		p->range.cause = cause;
+		boot->retracted = &p->range;
+	}
 	counters_done(&boot->last[SOURCE_GUEST]);
 	return 0;
 }
