@@ -10,6 +10,7 @@
 
 #include "daemon/store/db.h"
 #include "daemon/store/expire.h"
+#include "daemon/store/openrange.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/schema.h"
 #include "daemon/store/seal.h"
@@ -295,40 +296,14 @@ int store_add_mark(struct store *store, struct boot *boot, const struct mark *ma
 	return 0;
 }
 
-/* Whether the boot's last sequence ended a range that @range goes on with. */
-static bool goes_on(const struct boot *boot, enum range_kind kind, const struct range *range)
-{
-	const struct open_range *open = &boot->open;
-
-	return open->range.to != 0 && open->range.to == boot->last_sequence[SOURCE_GUEST] &&
-	       open->kind == kind && open->range.cause == range->cause;
-}
-
-/* Join @range to the open one, if it goes on with it; true if it is a new one. */
-static bool extend(struct boot *boot, enum range_kind kind, const struct range *range)
-{
-	struct open_range *open = &boot->open;
-
-	if (!goes_on(boot, kind, range)) {
-		*open = (struct open_range){ .kind = kind, .range = *range };
-		return true;
-	}
-	open->range.to = range->to;
-	open->range.to_ns = range->to_ns;
-	if (open->range.count < 0 || range->count < 0 ||
-	    __builtin_add_overflow(open->range.count, range->count, &open->range.count))
-		open->range.count = -1;
-	return false;
-}
-
 static int add_range(struct store *store, struct boot *boot, enum range_kind kind,
 		     const struct range *range, const struct sample *claim)
 {
 	struct open_range *open = &boot->open;
 	struct pending *p;
 
-	if (goes_on(boot, kind, range) && open->pending) {
-		(void)extend(boot, kind, range);
+	if (openrange_goes_on(boot, kind, range) && open->pending) {
+		(void)openrange_extend(boot, kind, range);
 		*open->pending = open->range;
 		boot->last_sequence[SOURCE_GUEST] = range->to;
 		return 0;
@@ -336,7 +311,7 @@ static int add_range(struct store *store, struct boot *boot, enum range_kind kin
 	p = push_limited(store, boot, kind == RANGE_GAP ? PENDING_GAP : PENDING_QUARANTINE);
 	if (!p)
 		return -ENOBUFS;
-	if (extend(boot, kind, range) && kind == RANGE_QUARANTINE)
+	if (openrange_extend(boot, kind, range) && kind == RANGE_QUARANTINE)
 		boot->quarantines++;
 	p->range = open->range;
 	if (claim)
