@@ -67,6 +67,7 @@ static int find_before(struct blocks *b, const struct boot *boot, const struct j
 			return r;
 		pair->before = stream.last;
 		pair->has_before = stream.has_last;
+		gap = !stream.has_last && stream.sealed[0] > 0;
 		stream_done(&stream);
 		/* Sealed meanwhile: its chunk knows, if that is not gone already. */
 		if (pair->has_before && pair->before.sequence >= row->sample.sequence) {

@@ -71,6 +71,7 @@ struct gathering {
 	struct chunk *chunk;
 	size_t max, columns;
 	uint64_t before;		/* sequence of the row before */
+	bool has_last;			/* that is in the chunk if it is sealed */
 	bool has_gap;
 	uint64_t gap_from, gap_to;	/* the next that may matter */
 	struct archive_entry entry;
@@ -119,6 +120,8 @@ static int gather(void *ctx, const struct journal_row *row)
 	r = after_gap(g, sample.sequence, &gap);
 	if (r < 0)
 		return r;
+	/* Samples that are sealed, but nobody can read the last of them any more. */
+	gap |= g->entry.samples == 0 && !g->has_last && g->before > 0;
 	if (gap)
 		sample.has |= SAMPLE_AFTER_GAP;
 	samplechunk_add(g->chunk, &sample);
@@ -143,6 +146,7 @@ int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t m
 		.max = max,
 		.columns = columns,
 		.before = stream->sealed[0],
+		.has_last = stream->has_last,
 		.chunk = chunk_new(),
 	};
 	int r;
@@ -208,6 +212,7 @@ int blocks_next(struct blocks *blocks, int64_t boot, enum sample_source source, 
 	memset(ret_block, 0, sizeof(*ret_block));
 	r = archive_next(blocks->archive, &of, after, from_ns, to_ns, &entry);
 	if (r == 0) {
+		ret_block->id = entry.id;
 		ret_block->from_sequence = entry.from_sequence;
 		ret_block->to_sequence = entry.to_sequence;
 		r = archive_load(blocks->archive, entry.id, &ret_block->chunk);

@@ -30,6 +30,7 @@ int blocks_is_gap(struct blocks *blocks, int64_t boot, enum sample_source source
 		  uint64_t to, bool *ret_gap);
 
 struct block {
+	int64_t id;			/* the chunk's in the archive; 0: of the journal */
 	struct chunk *chunk;		/* freed with chunk_free() */
 	uint64_t from_sequence;		/* the last row below it is the sample before the block's */
 	uint64_t to_sequence;		/* the last one's */

@@ -398,9 +398,15 @@ static int get_row(struct journal *j, int which, struct journal_row *ret_row)
 
 int journal_next(struct journal *journal, int64_t id, struct journal_row *ret_row)
 {
-	int r = BEGIN(journal, NEXT, id);
+	int r;
 
-	return r < 0 ? r : get_row(journal, NEXT, ret_row);
+	do {
+		r = BEGIN(journal, NEXT, id);
+		if (r == 0)
+			r = get_row(journal, NEXT, ret_row);
+		id = ret_row->id;
+	} while (r == -EBADMSG);
+	return r;
 }
 
 int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row)
@@ -485,6 +491,7 @@ int journal_walk(struct journal *journal, int64_t boot, enum sample_source sourc
 {
 	struct passed p = { 0 };
 	struct journal_end end;
+	bool damaged = false;
 	int r = journal_end(journal, boot, source, &end);
 
 	if (r == 0 && end.samples > 0)
@@ -494,8 +501,10 @@ int journal_walk(struct journal *journal, int64_t boot, enum sample_source sourc
 		size_t at = p.ticks[p.count - 1];
 
 		r = set_sample(journal, row, p.bytes + at, end_of - at);
-		if (r == 0)
-			r = fn(ctx, row);
+		if (r == 0 && damaged)
+			row->sample.has |= SAMPLE_AFTER_GAP;
+		damaged = r == -EBADMSG;
+		r = damaged ? 0 : fn(ctx, row);
 		end_of = at;
 	}
 	drop_passed(&p);

@@ -70,11 +70,17 @@ struct journal_row {
 	struct sample sample;		/* its lists are valid until the next call */
 };
 
-/* The first row above @id, or the one of @id. -ENOENT: there is none. */
+/*
+ * The first row above @id that is not damaged, or the one of @id. -ENOENT: there is none,
+ * -EBADMSG: it is damaged.
+ */
 int journal_next(struct journal *journal, int64_t id, struct journal_row *ret_row);
 int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row);
 
-/* Rows of a boot and source with a sequence above @sequence to @fn, while that returns 0. */
+/*
+ * Rows of a boot and source with a sequence above @sequence to @fn, while that returns 0. A
+ * damaged one is left out, and the sample behind it has SAMPLE_AFTER_GAP.
+ */
 typedef int (*journal_row_fn)(void *ctx, const struct journal_row *row);
 int journal_walk(struct journal *journal, int64_t boot, enum sample_source source,
 		 uint64_t sequence, journal_row_fn fn, void *ctx);

@@ -279,6 +279,9 @@ int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
 		r = stream_put(blocks->streams, &stream);
 	if (r == 0)
 		r = journal_keep_above(blocks->journal, boot, source, entry.to_sequence);
+	/* All that is there is damaged: without it the journal goes on. */
+	else if (r == -ENOENT)
+		r = journal_keep_above(blocks->journal, boot, source, INT64_MAX);
 	chunk_free(chunk);
 	stream_done(&stream);
 	return r < 0 ? r : 1;

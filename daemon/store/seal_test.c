@@ -503,6 +503,49 @@ static void test_cut(void)
 	testdb_remove("seal.db");
 }
 
+/* A row of the journal that the disk spoiled is a hole, and holds up nothing. */
+static void test_damaged(void)
+{
+	struct expected *e = &streams[0];
+
+	log_init("seal_test", LOG_ERROR - 1);
+	failures += store_open(path, &store) < 0;
+	e->t_ns = T0;
+	new_boot(0);
+	for (int i = 0; i < 9; i++)
+		add_sample(e);
+	failures += store_flush(store, 0) < 0;
+	failures += db_exec(store->db, "UPDATE journal SET sample = x'ff' WHERE id IN (4, 5)",
+			    "cannot spoil") < 0;
+	memmove(&e->samples[3], &e->samples[5], 4 * sizeof(e->samples[0]));
+	e->samples[3].parted = true;
+	e->count = 7;
+	read_stream(&store->blocks, e);
+	seal_everything();
+	read_stream(&store->blocks, e);
+	ok(failures == 0 && wrong_samples == 0, "damaged samples in the journal are a hole");
+
+	add_sample(e);
+	failures += store_flush(store, 0) < 0;
+	failures += db_exec(store->db, "UPDATE journal SET sample = x'ff' WHERE id = 10",
+			    "cannot spoil") < 0;
+	seal_everything();
+	e->count = 7;
+	read_stream(&store->blocks, e);
+	ok(failures == 0 && wrong_samples == 0 && number_of("SELECT count(*) FROM journal_end") == 0,
+	   "one alone is let go");
+
+	failures += db_exec(store->db, "UPDATE stream SET last = x'ff'", "cannot spoil") < 0;
+	add_sample(e);
+	e->samples[7].parted = true;
+	seal_everything();
+	read_stream(&store->blocks, e);
+	ok(failures == 0 && wrong_samples == 0, "what follows a last sample that is damaged is apart");
+	log_init("seal_test", LOG_ERROR);
+	store_free(store);
+	testdb_remove("seal.db");
+}
+
 int main(void)
 {
 	log_init("seal_test", LOG_ERROR);
@@ -512,6 +555,7 @@ int main(void)
 	for (size_t i = 0; i < STREAMS; i++)
 		streams[i].samples = calloc(MOST, sizeof(struct added));
 	test_cut();
+	test_damaged();
 	test_random(testrandom_is_long() ? 200 : 3, 300);
 	for (size_t i = 0; i < STREAMS; i++)
 		free(streams[i].samples);

@@ -8,6 +8,7 @@
 
 #include "daemon/store/db.h"
 #include "daemon/store/tick.h"
+#include "guest-agent/shared/log.h"
 
 enum { GET, PUT, BASE, ORIGIN, STMTS };
 
@@ -69,7 +70,7 @@ static int get_last(sqlite3_stmt *stmt, struct stream *stream)
 	r = tick_decode(stream->tick, len, &stream->last);
 	stream->last.sequence = stream->sealed[0];
 	stream->last.t_wall_ns = sqlite3_column_int64(stmt, 6);
-	stream->has_last = true;
+	stream->has_last = r == 0;
 	return r;
 }
 
@@ -94,10 +95,15 @@ int stream_get(struct streams *streams, int64_t boot, enum sample_source source,
 		r = get_last(stmt, &stream);
 		(void)sqlite3_reset(stmt);
 	}
+	if (r == -EBADMSG) {
+		log_error("database: the last sample sealed of boot %lld is damaged; what follows "
+			  "begins anew", (long long)boot);
+		stream_done(&stream);
+		r = 0;
+	}
 	if (r < 0) {
 		stream_done(&stream);
-		return r == -EBADMSG ? db_error(streams->db, "a sample is damaged", SQLITE_CORRUPT)
-				     : r;
+		return r;
 	}
 	*ret_stream = stream;
 	return 0;

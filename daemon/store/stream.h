@@ -19,7 +19,7 @@ struct stream {
 	uint64_t base_exits;		/* of its first sample that has exits */
 	uint64_t base_sequence;		/* that sample's; it may be no more */
 	uint64_t sealed[ROLLUP_TIERS];	/* by tier: the last sequence in its chunks */
-	bool has_last;
+	bool has_last;			/* false as well where it is damaged */
 	struct sample last;		/* the last one sealed; its lists are in `tick` */
 	uint8_t *tick;
 };
