@@ -24,6 +24,7 @@ static const char schema[] =
 struct rows {
 	struct samplechunk_reader *reader;
 	struct sample sample;
+	uint32_t next;
 };
 
 static int enter(struct table_cursor *c)
@@ -43,6 +44,7 @@ static bool next(struct table_cursor *c)
 	struct rows *rows = c->rows;
 
 	while (samplechunk_next(rows->reader, &rows->sample)) {
+		c->row = rows->next++;
 		if (table_admits(c, rows->sample.sequence, rows->sample.t_wall_ns))
 			return true;
 	}

@@ -83,6 +83,12 @@ static bool next_values(struct table_cursor *c, struct rows *rows)
 	return rows->values;
 }
 
+/* Row @row of the series before the next column. */
+static void set_row(struct table_cursor *c, const struct rows *rows, uint32_t row)
+{
+	c->row = (rows->column - 1) * chunk_rows(c->chunk) + row;
+}
+
 static bool next_value(struct table_cursor *c)
 {
 	struct rows *rows = c->rows;
@@ -91,6 +97,7 @@ static bool next_value(struct table_cursor *c)
 		while (rows->values && rows->i < rows->values->count) {
 			uint32_t row = rows->values->rows[rows->i++];
 
+			set_row(c, rows, row);
 			if (table_admits(c, rows->sequence->values[row], rows->t->values[row]))
 				return true;
 		}
@@ -192,6 +199,7 @@ static bool next_point(struct table_cursor *c)
 		while (rows->i < chunk_rows(c->chunk)) {
 			const uint64_t *bucket = rows->buckets[rows->i].value;
 
+			set_row(c, rows, rows->i);
 			if (rows->points[rows->i++].present &&
 			    table_admits(c, bucket[BUCKET_TO_SEQUENCE], bucket[BUCKET_TO_NS]))
 				return true;

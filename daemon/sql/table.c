@@ -79,6 +79,15 @@ static char letter_of(const struct table *t, int column, int op)
 				       : 0;
 }
 
+/* Whether two texts that SQLite takes for equal are it here. */
+static bool is_exact(const struct table *t, sqlite3_index_info *info, int i)
+{
+	int column = info->aConstraint[i].iColumn;
+
+	return (column != t->kind && column != t->key_name) ||
+	       sqlite3_stricmp(sqlite3_vtab_collation(info, i), "BINARY") == 0;
+}
+
 /* Nothing is left out here that SQLite would not check again: no limit is exact. */
 static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
@@ -93,7 +102,7 @@ static int best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 						  info->aConstraint[i].op)
 				      : 0;
 
-		if (!letter)
+		if (!letter || !is_exact(t, info, i))
 			continue;
 		info->aConstraintUsage[i].argvIndex = count + 1;
 		letters[count++] = letter;
@@ -146,7 +155,6 @@ static void reset_cursor(struct table_cursor *c)
 	}
 	c->in_stream = false;
 	c->eof = false;
-	c->rowid = 0;
 }
 
 static int close_cursor(sqlite3_vtab_cursor *base)
@@ -178,6 +186,7 @@ static int next_block(struct table_cursor *c)
 				c->bounds.from[TABLE_T_NS], c->bounds.to[TABLE_T_NS], &block);
 		c->chunk = r == 0 ? block.chunk : NULL;
 		c->from_sequence = block.from_sequence;
+		c->block_id = block.id ? block.id : -(c->boot * SOURCES + c->source + 1);
 		if (r == 0 || r == -EBADMSG)
 			c->after = block.to_sequence;
 	} else {
@@ -187,7 +196,13 @@ static int next_block(struct table_cursor *c)
 			r = archive_load(c->blocks->archive, entry.id, &c->chunk);
 		if (r == 0 || r == -EBADMSG)
 			c->after = entry.to_sequence;
+		c->block_id = entry.id;
+		c->from_sequence = entry.from_sequence;
 	}
+	/* What follows is behind the last that is asked for. */
+	if (r == 0 && c->bounds.to[TABLE_SEQUENCE] >= 0 &&
+	    c->from_sequence > (uint64_t)c->bounds.to[TABLE_SEQUENCE])
+		r = -ENOENT;
 	if (r == 0)
 		r = c->table->enter(c);
 	return r == -ENOENT ? 0 : r < 0 ? r : 1;
@@ -217,7 +232,6 @@ static int next_row(sqlite3_vtab_cursor *base)
 	struct table_cursor *c = (struct table_cursor *)base;
 	int r = 1;
 
-	c->rowid++;
 	while (r > 0) {
 		if (c->rows && c->table->next(c))
 			return SQLITE_OK;
@@ -233,7 +247,8 @@ static int next_row(sqlite3_vtab_cursor *base)
 	return r < 0 ? to_sqlite(r) : SQLITE_OK;
 }
 
-static void narrow(struct table_cursor *c, char letter, sqlite3_value *value)
+/* What a number's limit may say beside a column of integers. */
+static void narrow(struct table_cursor *c, char letter, sqlite3_value *value, int type)
 {
 	struct table_bounds *b = &c->bounds;
 	int64_t v = sqlite3_value_int64(value);
@@ -242,8 +257,10 @@ static void narrow(struct table_cursor *c, char letter, sqlite3_value *value)
 	/* A fraction is left to SQLite, a little further out. */
 	if (letter < 'a' && v > b->from[column])
 		b->from[column] = v;
+	if (type == SQLITE_FLOAT && v < INT64_MAX)
+		v++;
 	if ((letter < 'A' || letter >= 'a') && v < b->to[column])
-		b->to[column] = sqlite3_value_type(value) == SQLITE_FLOAT ? v + 1 : v;
+		b->to[column] = v;
 }
 
 static int tier_of(int64_t width_s)
@@ -259,9 +276,13 @@ static int tier_of(int64_t width_s)
 static bool limit(struct table_cursor *c, char letter, sqlite3_value *value)
 {
 	const unsigned char *text;
+	int type;
 
 	if (sqlite3_value_type(value) == SQLITE_NULL)
 		return false;
+	/* As SQLite does for a column of integers: '1' is 1, and 'x' is above all of them. */
+	type = letter == LIMIT_KIND || letter == LIMIT_NAME ? SQLITE_TEXT
+							    : sqlite3_value_numeric_type(value);
 	switch (letter) {
 	case LIMIT_KIND:
 	case LIMIT_NAME:
@@ -272,6 +293,8 @@ static bool limit(struct table_cursor *c, char letter, sqlite3_value *value)
 			c->texts[letter == LIMIT_NAME];
 		return c->texts[letter == LIMIT_NAME] != NULL;
 	case LIMIT_ID:
+		if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
+			return false;
 		c->bounds.has_id = true;
 		c->bounds.id = sqlite3_value_int64(value);
 		return true;
@@ -280,7 +303,8 @@ static bool limit(struct table_cursor *c, char letter, sqlite3_value *value)
 		c->bounds.tier = tier_of(sqlite3_value_int64(value));
 		return c->bounds.tier > 0;
 	default:
-		narrow(c, letter, value);
+		if (type == SQLITE_INTEGER || type == SQLITE_FLOAT)
+			narrow(c, letter, value, type);
 		return true;
 	}
 }
@@ -327,7 +351,10 @@ static int get_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int colum
 
 static int get_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *ret_rowid)
 {
-	*ret_rowid = ((struct table_cursor *)base)->rowid;
+	struct table_cursor *c = (struct table_cursor *)base;
+
+	/* SQLite takes rows with the same for the same row, whichever way it came to them. */
+	*ret_rowid = (int64_t)((uint64_t)c->block_id << 32 | c->row);
 	return SQLITE_OK;
 }
 

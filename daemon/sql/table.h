@@ -40,9 +40,10 @@ struct table_cursor {
 	int tier;
 	uint64_t after;
 	struct chunk *chunk;		/* the block being read, or NULL */
+	int64_t block_id;		/* its chunk's, or below 0: no other block has it */
 	uint64_t from_sequence;		/* as in struct block */
 	void *rows;			/* the table's own, of that block */
-	int64_t rowid;
+	uint32_t row;			/* of the table's rows in the block; next() sets it */
 	bool eof;
 };
 
