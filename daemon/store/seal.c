@@ -425,5 +425,6 @@ int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence)
 		if (r == 0 || r == -ENOENT)
 			r = find_end(blocks, stream, &of);
 	}
-	return r;
+	/* As ever: what is sealed is rolled up once. The boot may get no more samples. */
+	return r < 0 ? r : seal_roll_up(blocks, stream, 1);
 }

@@ -32,7 +32,7 @@ int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archiv
 /* Roll up tier @tier - 1 into @tier, as far as chunks go. Returns 0 or -errno. */
 int seal_roll_up(struct blocks *blocks, struct stream *stream, int tier);
 
-/* Drop the samples of @stream above @sequence from its chunks. Returns 0 or -errno. */
+/* Drop the samples of @stream above @sequence from its chunks and rollups. Returns 0 or -errno. */
 int seal_cut(struct blocks *blocks, struct stream *stream, uint64_t sequence);
 
 #endif
