@@ -74,10 +74,8 @@ static bool is_duplicate(struct member *m, uint64_t sequence)
 /* ---- gaps ---- */
 
 /* Times of a range go forward, and behind what was stored before it. */
-static int add_gap(struct member *m, struct range *gap)
+static int add_gap(struct member *m, struct boot *boot, struct range *gap)
 {
-	struct boot *boot = m->vm->boot;
-
 	if (gap->from_ns < boot->last_t_ns[SOURCE_GUEST])
 		gap->from_ns = boot->last_t_ns[SOURCE_GUEST];
 	if (gap->to_ns < gap->from_ns)
@@ -86,7 +84,7 @@ static int add_gap(struct member *m, struct range *gap)
 }
 
 /* A gap that the guest causes: too many of them are one. */
-static int add_own_gap(struct member *m, struct range *gap)
+static int add_own_gap(struct member *m, struct boot *boot, struct range *gap)
 {
 	if (!limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic_ns())) {
 		/* Of one cause now, they count what was taken. */
@@ -94,19 +92,19 @@ static int add_own_gap(struct member *m, struct range *gap)
 			gap->count = 0;
 		gap->cause = GAP_LIMIT;
 	}
-	return add_gap(m, gap);
+	return add_gap(m, boot, gap);
 }
 
 /* What the guest sent, and may not have stored. */
-static int refuse(struct member *m, uint64_t sequence, int64_t t_ns, unsigned int samples,
-		  const char *what)
+static int refuse(struct member *m, struct boot *boot, uint64_t sequence, int64_t t_ns,
+		  unsigned int samples, const char *what)
 {
 	struct range gap = { sequence, sequence, t_ns, t_ns, samples, GAP_LIMIT };
 
 	if (may_log(m))
 		log_warning("'%s': the guest sends more %s than it may, leaving them out",
 			    m->vm->name, what);
-	return add_gap(m, &gap);
+	return add_gap(m, boot, &gap);
 }
 
 int intake_gap(void *ctx, const struct proto_gap *gap)
@@ -131,7 +129,7 @@ int intake_gap(void *ctx, const struct proto_gap *gap)
 	range.count = lost_in(&m->lost, gap, last);
 	if (range.from <= last)
 		range.from = last + 1;
-	r = add_own_gap(m, &range);
+	r = add_own_gap(m, m->vm->boot, &range);
 	if (r == 0)
 		lost_gap(&m->lost, gap, range.count);
 	return r;
@@ -148,17 +146,17 @@ static void add_restart(struct member *m, const struct proto_hello *hello, int64
 	    hello->started > hello->t_boot_ns / US + 1)
 		return;
 	gap.to_ns = guestclock_event_ns(&m->clock, hello->started * US, now_ns);
-	(void)add_gap(m, &gap);
+	(void)add_gap(m, m->vm->boot, &gap);
 }
 
 /* What the agent took in front of @sample, and what neither came nor was told of. */
-static int add_lost(struct member *m, const struct sample *sample)
+static int add_lost(struct member *m, struct boot *boot, const struct sample *sample)
 {
 	uint64_t count = lost_before(&m->lost, sample), last = boots_last_sequence(m);
 	struct range gap = {
 		.from = last + 1,
 		.to = sample->sequence - 1,
-		.from_ns = boots_last_seen_ns(m->vm->boot),
+		.from_ns = boots_last_seen_ns(boot),
 		.to_ns = sample->t_wall_ns,
 		/* A sample has a sequence of its own, so more there were not. */
 		.count = count <= sample->sequence - 1 - last ? (int64_t)count : -1,
@@ -170,11 +168,30 @@ static int add_lost(struct member *m, const struct sample *sample)
 		return 0;
 	if (may_log(m))
 		log_warning("'%s': samples that the agent took did not arrive", m->vm->name);
-	r = add_own_gap(m, &gap);
+	r = add_own_gap(m, boot, &gap);
 	/* Once, should the store have no room for the sample. */
 	if (r == 0)
 		lost_told(&m->lost, count);
 	return r;
+}
+
+/*
+ * What the agent says is missing stands in the latest boot. A sample of the life before that
+ * comes behind it says that samples of that life are.
+ */
+static int add_earlier(struct member *m, struct boot *boot, const struct sample *sample)
+{
+	struct range gap = {
+		.from = boot->last_sequence[SOURCE_GUEST] + 1,
+		.to = m->vm->boot->open.range.to,
+		.from_ns = boots_last_seen_ns(boot),
+		.to_ns = sample->t_wall_ns,
+		.cause = GAP_UNKNOWN,	/* that and the count stand there */
+	};
+
+	if (boot == m->vm->boot || gap.to < gap.from)
+		return 0;
+	return add_gap(m, boot, &gap);
 }
 
 /* ---- hello ---- */
@@ -360,13 +377,15 @@ static int take(struct member *m, const struct sample *sample, bool delayed, int
 	else if (taken.has & SAMPLE_HAS_CLOCK)
 		guestclock_anchor(&m->clock, taken.t_boot_ns, taken.t_wall_ns);
 	keep_forward(boot, &taken);
-	r = add_lost(m, &taken);
+	r = add_earlier(m, boot, &taken);
+	if (r == 0)
+		r = add_lost(m, boot, &taken);
 	if (r < 0)
 		return r;
 	if (cause != QUARANTINE_NONE)
 		return quarantine(m, boot, &taken, cause, taken.t_wall_ns);
 	if (!fit(m, &taken))
-		return refuse(m, sample->sequence, taken.t_wall_ns, 1, "samples");
+		return refuse(m, boot, sample->sequence, taken.t_wall_ns, 1, "samples");
 	return store_add(m->setting->store, boot, SOURCE_GUEST, &taken);
 }
 
@@ -411,7 +430,7 @@ int intake_mark(void *ctx, const struct proto_mark *mark)
 	if (m->vm->boot->marks >= INTAKE_MARKS_PER_BOOT ||
 	    !limit_take(&m->marks, 1, 0, monotonic) ||
 	    !limit_take_in_rows(&m->disk, INTAKE_RECORD_BYTES, monotonic))
-		return refuse(m, mark->sequence, record.t_ns, 0, "marks");
+		return refuse(m, m->vm->boot, mark->sequence, record.t_ns, 0, "marks");
 	snprintf(record.label, sizeof(record.label), "%s", mark->label);
 	return store_add_mark(m->setting->store, m->vm->boot, &record);
 }

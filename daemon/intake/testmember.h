@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A VM on a real store, without channel and libvirt. For intake's tests only. */
+/* A VM on a real store, without channel and libvirt. For tests of intake and query only. */
 #ifndef DAEMON_TESTMEMBER_H
 #define DAEMON_TESTMEMBER_H
 
