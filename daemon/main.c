@@ -67,16 +67,22 @@ static void work_for_a_while(struct store *store)
 		;
 }
 
+static void tell_http(struct parts *p, int what)
+{
+	struct store_stats stats;
+
+	store_get_stats(p->store, &stats);
+	http_flushed(p->http, what, &stats);
+}
+
 static void on_flush(void *ctx)
 {
 	struct parts *p = ctx;
-	struct store_stats stats;
 	int what = store_flush(p->store, now_ns());
 
 	if (what > 0)
 		collect_committed(p->collect);
-	store_get_stats(p->store, &stats);
-	http_flushed(p->http, what, &stats);
+	tell_http(p, what);
 	work_for_a_while(p->store);
 }
 
@@ -189,6 +195,8 @@ static int start(struct parts *p)
 	r = p->collect ? operate_new(libvirt_uri(c), p->worker, p->collect, &p->operate) : -ENOMEM;
 	if (r == 0)
 		r = start_http(p);
+	if (r == 0)
+		tell_http(p, 0);
 	if (r == 0)
 		r = start_sources(p);
 	if (r < 0)

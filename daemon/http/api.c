@@ -10,6 +10,7 @@
 #include "daemon/query/cursor.h"
 #include "daemon/form/jsonevents.h"
 #include "daemon/form/jsonout.h"
+#include "daemon/form/jsonstorage.h"
 #include "web/assets.h"
 
 #define POINTS_DEFAULT 2000
@@ -98,6 +99,12 @@ static void get_reasons(struct context *c)
 {
 	if (known_params(c, ""))
 		answer_json(c, jsonout_reasons(&c->answer->text));
+}
+
+static void get_storage(struct context *c)
+{
+	if (known_params(c, ""))
+		answer_json(c, jsonstorage(c->query, &c->stats->limits, &c->answer->text));
 }
 
 static void get_boots(struct context *c)
@@ -356,6 +363,7 @@ static const struct route routes[] = {
 	{ "/healthz", get_health },
 	{ "/api/v1/vms", get_vms },
 	{ "/api/v1/reasons", get_reasons },
+	{ "/api/v1/storage", get_storage },
 	{ "/api/v1/live", get_live },
 };
 
