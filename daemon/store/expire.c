@@ -18,6 +18,9 @@
 #define CHUNKS_MAX 16
 #define BYTES_MAX 1048576
 
+/* Marks and gaps may take an eighth of what a VM may, each so many bytes with its indices. */
+#define ROWS_IN(vm_bytes) ((vm_bytes) / 8 / 128)
+
 /* Beyond a limit, so much more goes, for not to begin again with every chunk. */
 #define SPARE(limit) ((limit) / 20)
 
@@ -279,6 +282,8 @@ static int sweep(struct expire *e, int64_t now_ns)
 	r = find_horizon(e, now_ns, &horizon_ns);
 	if (r == 0)
 		r = forget_before(e->forget, horizon_ns);
+	if (r == 0 && e->limits.vm_bytes)
+		r = forget_beyond(e->forget, ROWS_IN(e->limits.vm_bytes));
 	e->swept = r == 0;
 	e->swept_ns = now_ns;
 	return r;

@@ -11,7 +11,7 @@
 #define ROWS 500
 
 enum {
-	OLD_MARKS, OLD_GAPS, OLD_BOOT, BOOT_OF, IS_LEFT, MARKS_OF, GAPS_OF, QUARANTINES_OF, STREAMS_OF,
+	OLD_MARKS, OLD_GAPS, VM_BEYOND, MARKS_BEYOND, GAPS_BEYOND, OLD_BOOT, BOOT_OF, IS_LEFT, MARKS_OF, GAPS_OF, QUARANTINES_OF, STREAMS_OF,
 	BOOT, VM, STMTS
 };
 
@@ -21,6 +21,11 @@ enum {
 	" AND NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.boot = b.id)" \
 	" AND b.id IS NOT (SELECT boot FROM journal ORDER BY id DESC LIMIT 1)"
 
+/* Samples behind @to wait in the journal: whoever seals them asks what is missing. */
+#define IS_SEALED(source, to) \
+	" (NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.boot = x.boot AND e.source = " source ")" \
+	" OR x." to " < (SELECT sealed_0 FROM stream s WHERE s.boot = x.boot AND s.source = " source "))"
+
 static const char *const sql[STMTS] = {
 	[OLD_MARKS] = "DELETE FROM mark WHERE id IN (SELECT m.id FROM mark m INDEXED BY mark_age"
 		      " CROSS JOIN stream s ON s.boot = m.boot AND s.source = 0"
@@ -28,6 +33,16 @@ static const char *const sql[STMTS] = {
 	[OLD_GAPS] = "DELETE FROM gap WHERE id IN (SELECT g.id FROM gap g INDEXED BY gap_age"
 		     " CROSS JOIN stream s ON s.boot = g.boot AND s.source = g.source"
 		     " WHERE g.to_ns < ?1 AND g.to_sequence < s.sealed_0 LIMIT ?2)",
+	[VM_BEYOND] = "SELECT id FROM vm WHERE beside > ? ORDER BY beside DESC LIMIT 1",
+	/* The newest of a boot tells where it ended. */
+	[MARKS_BEYOND] = "DELETE FROM mark WHERE id IN (SELECT x.id FROM boot b CROSS JOIN mark x"
+			 " ON x.boot = b.id WHERE b.vm = ?1 AND x.sequence <"
+			 " (SELECT max(sequence) FROM mark WHERE boot = b.id) AND"
+			 IS_SEALED("0", "sequence") " ORDER BY b.number LIMIT ?2)",
+	[GAPS_BEYOND] = "DELETE FROM gap WHERE id IN (SELECT x.id FROM boot b CROSS JOIN gap x"
+			" ON x.boot = b.id WHERE b.vm = ?1 AND x.from_sequence < (SELECT"
+			" max(from_sequence) FROM gap WHERE boot = b.id AND source = x.source) AND"
+			IS_SEALED("x.source", "to_sequence") " ORDER BY b.number LIMIT ?2)",
 	[OLD_BOOT] = "SELECT b.id FROM boot b INDEXED BY boot_age WHERE b.closed_ns < ?1 AND b.number + 2"
 		     " <= (SELECT max(number) FROM boot later WHERE later.vm = b.vm) AND" IS_EMPTY
 		     " ORDER BY b.closed_ns LIMIT 1",
@@ -137,6 +152,20 @@ int forget_before(struct forget *forget, int64_t horizon_ns)
 		return r;
 	r = forget_boot(forget, boot);
 	return r < 0 ? r : 1;
+}
+
+int forget_beyond(struct forget *forget, uint64_t max)
+{
+	struct forget *f = forget;
+	int64_t vm;
+	int r = number(f, VM_BEYOND, DB_BIND(f->db, f->stmt[VM_BEYOND], max), &vm);
+	int gaps;
+
+	if (r <= 0)
+		return r;
+	gaps = RUN(f, GAPS_BEYOND, vm, ROWS);
+	r = gaps < 0 ? gaps : RUN(f, MARKS_BEYOND, vm, ROWS);
+	return r < 0 ? r : gaps + r > 0;
 }
 
 int forget_vm(struct forget *forget, int64_t vm, int64_t horizon_ns)

@@ -27,6 +27,12 @@ void forget_free(struct forget *forget);
 int forget_before(struct forget *forget, int64_t horizon_ns);
 
 /*
+ * Of a VM that has more than @max marks and gaps, some of the oldest, but none that is still
+ * to tell what is missing before a sample. As forget_before().
+ */
+int forget_beyond(struct forget *forget, uint64_t max);
+
+/*
  * A VM without a sample whose last boot ended before @horizon_ns (or never, and began before
  * it), with all its boots. Returns 1 if it is no more, 0 if it stays, or -errno.
  */

@@ -156,6 +156,57 @@ static void test_vms(void)
 	end();
 }
 
+static void test_beyond(void)
+{
+	/* 500 rows beside samples. */
+	const struct expire_limits limits = { .vm_bytes = 500 * 8 * 128 };
+	struct boot *boot, *other;
+	int64_t rows;
+
+	begin_anew(&limits);
+	other = new_boot("other", BOOT_FOUND, T0);
+	boot = new_boot("vm", BOOT_FOUND, T0);
+	for (uint64_t i = 0; i < 3000; i += 3) {
+		struct sample sample = { .sequence = i + 3, .t_wall_ns = time_of(i + 3) };
+
+		add_beside(boot, i + 1);
+		store_add(store, boot, SOURCE_GUEST, &sample);
+		if (i < 600)
+			add_beside(other, i + 1);
+	}
+	store_flush(store, T0);
+	ok(number("SELECT beside FROM vm WHERE name = 'vm'") == 2000 &&
+		   number("SELECT beside FROM vm WHERE name = 'other'") == 400,
+	   "rows beside samples are counted");
+	work_all(T0);
+	ok(number("SELECT beside FROM vm WHERE name = 'vm'") == 2000,
+	   "they stay while the journal's samples need them");
+	work_all(time_of(3000) + HOUR);
+	rows = number("SELECT beside FROM vm WHERE name = 'vm'");
+	ok(rows <= 500 && rows > 0 &&
+		   rows == number("SELECT (SELECT count(*) FROM gap g JOIN boot b ON b.id = g.boot"
+				  " WHERE b.vm = 2) + (SELECT count(*) FROM mark m JOIN boot b"
+				  " ON b.id = m.boot WHERE b.vm = 2)"),
+	   "then a VM has no more than it may, %d", (int)rows);
+	ok(number("SELECT max(to_sequence) FROM gap WHERE boot = 2") == 2999 &&
+		   number("SELECT min(from_sequence) FROM gap WHERE boot = 2") > 2000,
+	   "the oldest went");
+	ok(number("SELECT beside FROM vm WHERE name = 'other'") == 400, "of that VM alone");
+	for (uint64_t i = 3000; i < 6000; i += 2)
+		add_beside(boot, i + 1);
+	store_flush(store, T0);
+	work_all(time_of(3000) + 2 * HOUR);
+	ok(number("SELECT beside FROM vm WHERE name = 'vm'") <= 500 &&
+		   number("SELECT max(to_sequence) FROM gap WHERE boot = 2") == 6000,
+	   "a guest that sends nothing else gains nothing");
+	end();
+	begin();
+	for (struct vm *vm = store_vms(store); vm; vm = vm->next)
+		ok(vm->boot->last_sequence[SOURCE_GUEST] == (strcmp(vm->key, "vm") == 0 ? 6000 : 599),
+		   "a restart knows how far '%s' is", vm->key);
+	end();
+}
+
 /* Who keeps hours forever keeps what stands beside them. */
 static void test_forever(void)
 {
@@ -184,6 +235,7 @@ int main(void)
 	test_boots();
 	test_marks();
 	test_vms();
+	test_beyond();
 	test_forever();
 	return end_tests();
 }

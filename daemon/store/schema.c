@@ -149,6 +149,22 @@ static const char beside_samples[] =
 	" UNIQUE (boot, from_sequence)"
 	") STRICT;";
 
+/* How many rows each VM has beside its samples is known at any time: a guest makes them. */
+#define COUNT(table, name, event, row, change) \
+	"CREATE TRIGGER " name " AFTER " event " ON " table " BEGIN" \
+	" UPDATE vm SET beside = beside" change \
+	" WHERE id = (SELECT vm FROM boot WHERE id = " row ".boot); END;"
+
+static const char counts[] =
+	"ALTER TABLE vm ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE vm SET beside = (SELECT count(*) FROM boot JOIN mark ON mark.boot = boot.id"
+	" WHERE boot.vm = vm.id) + (SELECT count(*) FROM boot JOIN gap ON gap.boot = boot.id"
+	" WHERE boot.vm = vm.id);"
+	COUNT("mark", "mark_more", "INSERT", "NEW", " + 1")
+	COUNT("mark", "mark_less", "DELETE", "OLD", " - 1")
+	COUNT("gap", "gap_more", "INSERT", "NEW", " + 1")
+	COUNT("gap", "gap_less", "DELETE", "OLD", " - 1");
+
 /* What is oldest is found without a search. */
 static const char ages[] =
 	"CREATE INDEX boot_age ON boot (closed_ns);"
@@ -168,6 +184,8 @@ static int write_schema(sqlite3 *db, int64_t from)
 		r = db_exec(db, samples, "cannot make the tables");
 	if (from < 3 && r == 0)
 		r = db_exec(db, ages, "cannot make the tables");
+	if (from < 3 && r == 0)
+		r = db_exec(db, counts, "cannot make the tables");
 	if (from > 0 && r == 0)
 		r = migrate_samples(db);
 	if (r < 0)
