@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which numbers are dropped and which stay, over days that pass at once. */
+#include <fcntl.h>
+
 #include "daemon/store/testexpire.h"
 
 /* Read all samples of a boot and source: false if one is missing behind the first, or wrong. */
@@ -303,7 +305,7 @@ static struct touched touch(int days)
 
 static void test_constant(void)
 {
-	struct touched few = touch(1), many = touch(10);
+	struct touched few = touch(1), many = touch(20);
 
 	ok(few.frames > 0 && many.frames > 0 && many.frames <= few.frames + 6,
 	   "a step writes as few pages of a large database");
@@ -386,6 +388,56 @@ static void test_reader(void)
 	end();
 }
 
+/* The lines that the log has in a file so far. */
+static int lines_of(const char *file, const char *with)
+{
+	char line[512];
+	FILE *f = fopen(file, "r");
+	int n = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		n += strstr(line, with) != NULL;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+/* What goes for want of room is said, once a day; what is old goes in silence. */
+static void test_said(void)
+{
+	struct expire_limits limits = { .tier = { { .age_ns = HOUR } } };
+	uint64_t all = samples_in(2 * DAY);
+	char file[96];
+	int kept = dup(2), log;
+
+	snprintf(file, sizeof(file), "%s/log", dir);
+	begin_anew(&limits);
+	log = open(file, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (log < 0 || dup2(log, 2) < 0)
+		exit(1);
+	close(log);
+	log_init("expire_test", LOG_NOTICE);
+	add(new_boot("web", BOOT_FOUND, T0), SOURCE_GUEST, 0, all, true);
+	ok(lines_of(file, "") == 0, "what is old goes in silence");
+	limits.tier[0] = (struct expire_limit){ .bytes = 1 << 20 };
+	limits.tier[1] = (struct expire_limit){ .bytes = 100 };
+	limits.vm_bytes = 1000;
+	(void)store_set_limits(store, &limits, time_of(all));
+	work_all(time_of(all));
+	ok(lines_of(file, "keep_10s: more than 0 MB are stored, dropping the oldest") == 1,
+	   "a tier's size is said once");
+	ok(lines_of(file, "vm_disk_limit: more than 0 MB are of 'web', dropping the oldest") == 1,
+	   "so is a VM's");
+	add(store_vms(store)->boot, SOURCE_GUEST, all, all + samples_in(2 * DAY), true);
+	ok(lines_of(file, "keep_10s") == 2 && lines_of(file, "web") == 2 && lines_of(file, "") == 4,
+	   "and once a day as long as it lasts");
+	end();
+	log_init("expire_test", LOG_ERROR - 1);
+	dup2(kept, 2);
+	close(kept);
+	unlink(file);
+}
+
 static int count_pair(void *ctx, const struct query_vm *vm, const struct row_pair *pair)
 {
 	uint64_t *last = ctx;
@@ -442,6 +494,7 @@ int main(void)
 	test_failing();
 	test_reader();
 	test_live();
+	test_said();
 	test_unlimited();
 	return end_tests();
 }

@@ -17,7 +17,7 @@
 
 #define HOUR (3600 * S)
 #define T0 (1763874000 * S)
-#define STEP_S 10
+#define STEP_S 20
 
 static char dir[] = "/tmp/vmexit-expire-XXXXXX";
 static char path[64];
