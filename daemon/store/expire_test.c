@@ -388,6 +388,50 @@ static void test_reader(void)
 	end();
 }
 
+/* Whether the latest sample is @i, counted from the boot's first, and after a gap. */
+static bool is_latest(struct boot *boot, uint64_t i)
+{
+	struct row_pair latest;
+
+	return query_latest(query, boot, SOURCE_GUEST, &latest) == 0 &&
+	       latest.row.sample.sequence == i && latest.exits == exits_at(i) - exits_at(1) &&
+	       (!latest.has_before || latest.row.sample.has & SAMPLE_AFTER_GAP);
+}
+
+/* Samples turn out not to be true, of which others are gone. */
+static void test_retracted(void)
+{
+	const struct expire_limits limits = { .tier = { { .age_ns = HOUR } } };
+	uint64_t from, to;
+	struct boot *boot;
+
+	begin_anew(&limits);
+	boot = new_boot("vm", BOOT_FOUND, T0);
+	add(boot, SOURCE_GUEST, 0, 5000, false);
+	work_all(time_of(5000) + 2 * HOUR);
+	ok(number("SELECT count(*) FROM chunk WHERE tier = 0") == 0, "all samples are gone");
+	add(boot, SOURCE_GUEST, 5000, 5100, false);
+	store_retract(store, boot, 5050, QUARANTINE_FELL);
+	add(boot, SOURCE_GUEST, 5100, 5101, false);
+	ok(is_latest(boot, 5101), "the count goes on when later ones are retracted");
+	store_retract(store, boot, 2000, QUARANTINE_FELL);
+	add(boot, SOURCE_GUEST, 5101, 5102, false);
+	ok(is_latest(boot, 5102), "and when those that are gone are, too");
+	add(boot, SOURCE_GUEST, 5102, 8000, false);
+	work_all(time_of(8000));
+	ok(number("SELECT max(to_sequence) FROM chunk WHERE tier = 1 AND from_sequence <= 2000") <= 2000 &&
+		   number("SELECT min(from_sequence) FROM chunk WHERE tier = 1 AND to_sequence > 2000") ==
+			   5102,
+	   "rollups have none of them");
+	end();
+	begin();
+	boot = store_vms(store)->boot;
+	ok(boot->last_sequence[SOURCE_GUEST] == 8000 && reads(boot, SOURCE_GUEST, &from, &to) &&
+		   to == 8000,
+	   "and a restart goes on");
+	end();
+}
+
 /* The lines that the log has in a file so far. */
 static int lines_of(const char *file, const char *with)
 {
@@ -495,6 +539,7 @@ int main(void)
 	test_reader();
 	test_live();
 	test_said();
+	test_retracted();
 	test_unlimited();
 	return end_tests();
 }
