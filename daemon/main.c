@@ -67,22 +67,16 @@ static void work_for_a_while(struct store *store)
 		;
 }
 
-static void tell_http(struct parts *p, int what)
-{
-	struct store_stats stats;
-
-	store_get_stats(p->store, &stats);
-	http_flushed(p->http, what, &stats);
-}
-
 static void on_flush(void *ctx)
 {
 	struct parts *p = ctx;
+	struct store_stats stats;
 	int what = store_flush(p->store, now_ns());
 
 	if (what > 0)
 		collect_committed(p->collect);
-	tell_http(p, what);
+	store_get_stats(p->store, &stats);
+	http_flushed(p->http, what, &stats);
 	work_for_a_while(p->store);
 }
 
@@ -160,7 +154,7 @@ static int start_sources(struct parts *p)
 static int start_http(struct parts *p)
 {
 	const struct config *c = &p->config;
-	const struct http_settings settings = {
+	struct http_settings settings = {
 		.database = c->database,
 		.listen = c->listen,
 		.allowed_hosts = c->allowed_hosts,
@@ -170,6 +164,7 @@ static int start_http(struct parts *p)
 		.orders = operate_orders(p->operate),
 	};
 
+	store_get_stats(p->store, &settings.stats);
 	return http_new(&settings, &p->http);
 }
 
@@ -195,8 +190,6 @@ static int start(struct parts *p)
 	r = p->collect ? operate_new(libvirt_uri(c), p->worker, p->collect, &p->operate) : -ENOMEM;
 	if (r == 0)
 		r = start_http(p);
-	if (r == 0)
-		tell_http(p, 0);
 	if (r == 0)
 		r = start_sources(p);
 	if (r < 0)

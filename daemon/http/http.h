@@ -19,6 +19,7 @@ struct http_settings {
 	const char *api_socket;		/* path, or "off" */
 	const char *gnuplot;
 	struct vitals *vitals;
+	struct store_stats stats;	/* until http_flushed() says more */
 	struct orders *orders;		/* what a POST on the Unix socket is given to */
 };
 
