@@ -16,6 +16,7 @@
 
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
+#include "guest-agent/shared/reason.h"
 
 #define DEADLINE_MS 20000
 #define PICTURE_MAX (16 << 20)
@@ -29,13 +30,39 @@ struct theme {
 static const struct theme light = { "#ffffff", "#333a45", "#d9dde3", "#0b62c4", "#c2540a" };
 static const struct theme dark = { "#14171c", "#c9d1db", "#333a45", "#5fa8ff", "#ff9d52" };
 
-static const char *y_label(int kind)
+/* A share of vCPUs' time, in the graph as per cent. */
+static bool is_share(const struct graph *g)
 {
-	if (kind == RATE_HANDLING)
-		return "share of vCPU time handling exits, %";
-	if (kind == RATE_AWAY)
-		return "share of vCPU time away from the guest, %";
-	return rate_kind_unit(kind);
+	return kind_is_share(&g->key) && !g->cumulative;
+}
+
+static const char *y_label(const struct graph *g)
+{
+	const char *name = kind_name(&g->key);
+
+	if (!is_share(g))
+		return kind_unit(&g->key, g->cumulative);
+	return strcmp(name, "handling") == 0 ? "share of vCPU time handling exits, %"
+	       : strcmp(name, "away") == 0   ? "share of vCPU time away from the guest, %"
+					     : "share of vCPU time idle, %";
+}
+
+/* Which of several curves it is, by words and numbers of our own. */
+static void write_title(FILE *f, const struct series *s)
+{
+	const char *reason = kind_is_by_reason(&s->key)
+				     ? reason_name(s->boot.reason_namespace, s->key.id)
+				     : NULL;
+
+	fprintf(f, "title '%s, boot %u", s->source == SOURCE_GUEST ? "guest" : "host",
+		s->boot.number);
+	if (reason)
+		fprintf(f, ", %s", reason);
+	else if (kind_is_by_reason(&s->key))
+		fprintf(f, ", reason %u", s->key.id);
+	if (kind_is_by_vcpu(&s->key))
+		fprintf(f, ", vCPU %u", s->key.id);
+	fputs("' noenhanced", f);
 }
 
 static void write_script(FILE *f, const struct graph *g, const struct series *series)
@@ -59,7 +86,7 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 		"set ylabel '%s' textcolor rgb '%s'\n"
 		"set yrange [0:*]\n"
 		"set format y '%%.1s%%c'\n",
-		theme->grid, theme->text, theme->grid, theme->text, y_label(g->kind), theme->text);
+		theme->grid, theme->text, theme->grid, theme->text, y_label(g), theme->text);
 	if (g->since_boot)
 		fprintf(f, "set xlabel 'seconds since the boot began' textcolor rgb '%s'\n",
 			theme->text);
@@ -82,7 +109,7 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 		/* The sources differ in dash as well as in colour. */
 		fprintf(f, "%s'/proc/self/fd/4' index %d using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ",
 			i ? ", " : "", i, guest ? "1" : "(6,3)", guest ? theme->guest : theme->host);
-		fprintf(f, "title '%s, boot %u'", guest ? "guest" : "host", s->boot.number);
+		write_title(f, s);
 	}
 	fputs("\n", f);
 }
@@ -90,7 +117,7 @@ static void write_script(FILE *f, const struct graph *g, const struct series *se
 /* An interval's value holds from its begin to its end; a blank line is a hole. */
 static void write_data(FILE *f, const struct graph *g, const struct series *series)
 {
-	double scale = g->kind == RATE_HANDLING || g->kind == RATE_AWAY ? 100 : 1;
+	double scale = is_share(g) ? 100 : 1;
 	double shift = g->since_boot ? g->origin : 0;
 
 	for (const struct series *s = series; s; s = s->next) {

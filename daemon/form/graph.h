@@ -18,7 +18,8 @@ struct graph {
 	enum graph_format format;
 	unsigned int width, height;	/* pixels, GRAPH_SIZE_MIN to GRAPH_SIZE_MAX */
 	bool dark;
-	int kind;			/* of all curves */
+	struct key key;			/* of one curve: what all are of, by kind.h */
+	bool cumulative;
 	double origin;			/* t = 0, seconds since the epoch */
 	bool since_boot;		/* else the x axis shows the time of day */
 };

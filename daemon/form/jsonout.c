@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/query/eventquery.h"
+#include "daemon/query/rate.h"
 #include "daemon/form/jsonparts.h"
 #include "daemon/store/db.h"
 #include "daemon/version.h"
@@ -89,7 +90,7 @@ int jsonout_reasons(char **ret_text)
 }
 
 /* The rate of @kind over the pair's interval, or null; *ret_dt is its length. */
-static json_t *rate_of(const struct row_pair *pair, int kind, double *ret_dt)
+static json_t *rate_of(const struct row_pair *pair, enum rate_kind kind, double *ret_dt)
 {
 	double dt, amount;
 
@@ -273,46 +274,6 @@ int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_tex
 		return r < 0 ? r : -ENOMEM;
 	}
 	return jsonparts_finish(json_pack("{soso}", "vm", jsonparts_vm(vm), "boots", c.list), ret_text);
-}
-
-static json_t *column(const double *values, size_t count)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		(void)json_array_append_new(list, json_real(values[i]));
-	return list;
-}
-
-static json_t *one_series(const struct series *s)
-{
-	return json_pack("{sIsssssssososososo}", "boot", (json_int_t)s->boot.number, "source",
-			 jsonparts_source(s->source), "kind", rate_kind_name(s->kind), "unit",
-			 rate_kind_unit(s->kind), "t", column(s->t, s->count), "dt",
-			 column(s->dt, s->count), "v", column(s->v, s->count), "min",
-			 column(s->min, s->count), "max", column(s->max, s->count));
-}
-
-int jsonout_series(const struct query_vm *vm, const struct boot *boot,
-		   const struct query_filter *filter, const struct series *series,
-		   char **ret_text)
-{
-	double from = 0, to = 0, origin;
-	json_t *list = json_array();
-
-	for (const struct series *s = series; s; s = s->next) {
-		double begin = s->t[0] - s->dt[0], end = s->t[s->count - 1];
-
-		from = s == series || begin < from ? begin : from;
-		to = s == series || end > to ? end : to;
-		(void)json_array_append_new(list, one_series(s));
-	}
-	origin = boot ? boot->opened_ns / 1e9 : filter->from_ns ? filter->from_ns / 1e9 : from;
-	return jsonparts_finish(json_pack("{sosososososo}", "vm", jsonparts_vm(vm), "boot",
-				jsonparts_count(boot, boot ? boot->number : 0), "origin",
-				json_real(origin), "from", series ? json_real(from) : json_null(),
-				"to", series ? json_real(to) : json_null(), "series", list),
-		      ret_text);
 }
 
 int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text)

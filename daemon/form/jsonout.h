@@ -9,7 +9,6 @@
 #include "daemon/libvirt/attach.h"
 #include "daemon/base/orders.h"
 #include "daemon/query/query.h"
-#include "daemon/query/series.h"
 #include "daemon/store/store.h"
 #include "daemon/host/vitals.h"
 
@@ -18,11 +17,6 @@ int jsonout_health(const struct store_stats *stats, char **ret_text);
 int jsonout_reasons(char **ret_text);
 int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text);
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text);
-
-/* @boot is NULL for a range over boots. */
-int jsonout_series(const struct query_vm *vm, const struct boot *boot,
-		   const struct query_filter *filter, const struct series *series,
-		   char **ret_text);
 
 /* Data of a live "sample" event: one line. */
 int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text);

@@ -11,9 +11,10 @@
 #include "daemon/form/jsonevents.h"
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
+#include "daemon/form/jsonseries.h"
+#include "daemon/http/selection.h"
 #include "web/assets.h"
 
-#define POINTS_DEFAULT 2000
 #define GRAPH_WIDTH_DEFAULT 960
 #define GRAPH_HEIGHT_DEFAULT 400
 
@@ -172,70 +173,72 @@ static bool parse_filter(struct context *c, bool latest_by_default, struct query
 	return r == 0 || (r == -ENOENT && n == 0);
 }
 
-static bool parse_kinds(struct context *c, int *kinds, size_t max, size_t *ret_count)
-{
-	const char *text = params_get(c->params, "kind");
-	size_t count = 0;
-
-	for (const char *p = text ? text : max > 1 ? "count,handling" : "count"; *p;) {
-		size_t len = strcspn(p, ",");
-		char name[64];
-
-		if (count == max) {
-			api_fail(c->answer, 400, "kind: at most %zu here", max);
-			return false;
-		}
-		snprintf(name, sizeof(name), "%.*s", (int)len, p);
-		if (rate_kind_parse(name, &kinds[count++]) < 0) {
-			api_fail(c->answer, 400,
-				 "kind '%s' is not known; there are count, handling, away and the "
-				 "workload columns of samples.csv",
-				 name);
-			return false;
-		}
-		p += len + (p[len] == ',');
-	}
-	*ret_count = count;
-	return true;
-}
-
-struct selection {
+/* The curves that /series and the graphs show. */
+struct curves {
 	struct query_filter filter;
 	struct boot boot;		/* number 0: a range over boots */
-	int kinds[SERIES_KINDS_MAX];
-	size_t kinds_count;
+	struct selection selection;
 	struct series *series;
 };
 
-/* What /series and the graphs have in common. False: answered already. */
-static bool read_series(struct context *c, size_t kinds_max, struct selection *s)
+/* The namespace of a VM's reasons: of the boot asked for, else of its latest. */
+static int namespace_of(struct context *c, const struct boot *boot, uint32_t *ret_namespace)
 {
-	unsigned int points = POINTS_DEFAULT;
+	struct boot latest = { 0 };
+	int r = boot->number ? 0 : query_boot(c->query, c->vm.id, 0, &latest);
+
+	*ret_namespace = boot->number ? boot->reason_namespace : latest.reason_namespace;
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Parse what /series and the graphs have in common. False: answered already. */
+static bool select_curves(struct context *c, size_t kinds_max, struct curves *s)
+{
+	uint32_t namespace;
 	int r;
 
 	memset(s, 0, sizeof(*s));
-	if (!parse_filter(c, true, &s->filter, &s->boot) ||
-	    !parse_kinds(c, s->kinds, kinds_max, &s->kinds_count))
+	if (!parse_filter(c, true, &s->filter, &s->boot))
 		return false;
-	if (params_uint(c->params, "points", SERIES_POINTS_MIN, SERIES_POINTS_MAX, &points) < 0) {
+	r = namespace_of(c, &s->boot, &namespace);
+	if (r < 0) {
+		fail_reading(c, r);
+		return false;
+	}
+	if (selection_parse(c->params, namespace, kinds_max, &s->selection) < 0) {
 		api_fail(c->answer, 400, "%s", c->params->error);
 		return false;
 	}
-	r = series_read(c->query, &s->filter, s->kinds, s->kinds_count, points, &s->series);
-	if (r < 0)
+	return true;
+}
+
+/* The curves themselves. False: answered already. */
+static bool read_curves(struct context *c, struct curves *s)
+{
+	int r = series_read(c->query, &s->filter, s->selection.wants, s->selection.count,
+			    &s->selection.options, &s->series);
+
+	if (r == -E2BIG)
+		api_fail(c->answer, 400,
+			 "those are more than %d curves; ask for fewer reasons, names or boots",
+			 SERIES_MAX);
+	else if (r < 0)
 		fail_reading(c, r);
 	return r == 0;
 }
 
 static void get_series(struct context *c)
 {
-	struct selection s;
+	struct curves s;
+	struct jsonseries about = { .vm = &c->vm, .filter = &s.filter };
 
-	if (!known_params(c, "boot from to points source kind") ||
-	    !read_series(c, SERIES_KINDS_MAX, &s))
+	if (!known_params(c, "boot from to points source kind reason vcpu name mode align") ||
+	    !select_curves(c, SERIES_WANTS_MAX, &s) || !read_curves(c, &s))
 		return;
-	answer_json(c, jsonout_series(&c->vm, s.boot.number ? &s.boot : NULL, &s.filter, s.series,
-				      &c->answer->text));
+	about.boot = s.boot.number ? &s.boot : NULL;
+	about.cumulative = s.selection.options.cumulative;
+	about.since_boot = s.selection.since_boot;
+	answer_json(c, jsonseries_text(&about, s.series, &c->answer->text));
 	series_free(s.series);
 }
 
@@ -303,9 +306,9 @@ static void get_graph(struct context *c, enum graph_format format)
 	struct api_answer *answer = c->answer;
 	struct graph *g = &answer->graph;
 	const char *theme = params_get(c->params, "theme");
-	struct selection s;
+	struct curves s;
 
-	if (!known_params(c, "boot from to points source kind width height theme"))
+	if (!known_params(c, "boot from to points source kind reason vcpu mode width height theme"))
 		return;
 	g->width = GRAPH_WIDTH_DEFAULT;
 	g->height = GRAPH_HEIGHT_DEFAULT;
@@ -318,11 +321,12 @@ static void get_graph(struct context *c, enum graph_format format)
 		api_fail(answer, 400, "theme = '%.40s' is neither 'light' nor 'dark'", theme);
 		return;
 	}
-	if (!read_series(c, 1, &s))
+	if (!select_curves(c, 1, &s) || !read_curves(c, &s))
 		return;
 	g->format = format;
 	g->dark = theme && *theme == 'd';
-	g->kind = s.kinds[0];
+	g->key = s.selection.wants[0].key;
+	g->cumulative = s.selection.options.cumulative;
 	g->since_boot = s.boot.number != 0;
 	g->origin = s.boot.opened_ns / 1e9;
 	answer->series = s.series;

@@ -10,10 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-static int refuse(struct params *params, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static int refuse(struct params *params, const char *fmt, ...)
+int params_refuse(struct params *params, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,16 +47,16 @@ int params_check(struct params *params, const char *known)
 
 		if (!in_list(known, key)) {
 			if (!*known)
-				return refuse(params, "no parameters are known here, not '%.40s'",
+				return params_refuse(params, "no parameters are known here, not '%.40s'",
 					      key);
-			return refuse(params, "parameter '%.40s' is not known here; there are: %s",
+			return params_refuse(params, "parameter '%.40s' is not known here; there are: %s",
 				      key, known);
 		}
 		if (!params->untrusted[i].value || !*params->untrusted[i].value)
-			return refuse(params, "parameter '%s' has no value", key);
+			return params_refuse(params, "parameter '%s' has no value", key);
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(params->untrusted[k].key, key) == 0)
-				return refuse(params, "parameter '%s' is there twice", key);
+				return params_refuse(params, "parameter '%s' is there twice", key);
 		}
 	}
 	return 0;
@@ -77,7 +74,7 @@ int params_uint(struct params *params, const char *key, unsigned int min, unsign
 	errno = 0;
 	v = strtoul(text, &end, 10);
 	if (errno || !isdigit((unsigned char)*text) || *end || v < min || v > max)
-		return refuse(params, "%s = '%.40s' is not a number from %u to %u", key, text, min,
+		return params_refuse(params, "%s = '%.40s' is not a number from %u to %u", key, text, min,
 			      max);
 	*value = v;
 	return 0;
@@ -144,7 +141,7 @@ int params_time(struct params *params, const char *key, int64_t *value_ns)
 
 	if (!text || parse_epoch(text, value_ns) || parse_rfc3339(text, value_ns))
 		return 0;
-	return refuse(params,
+	return params_refuse(params,
 		      "%s = '%.40s' is not a time: seconds since the epoch (1763874000.5) or "
 		      "RFC 3339 (2026-11-23T05:00:00Z)",
 		      key, text);

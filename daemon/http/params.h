@@ -32,4 +32,8 @@ int params_uint(struct params *params, const char *key, unsigned int min, unsign
 /* Seconds since the epoch with a fraction, or RFC 3339, as nanoseconds. */
 int params_time(struct params *params, const char *key, int64_t *value_ns);
 
+/* Set params->error. Returns -EINVAL. */
+int params_refuse(struct params *params, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
 #endif

@@ -51,23 +51,38 @@ static int collect_boot(void *ctx, const struct boot *boot)
 	return 0;
 }
 
-int cursor_new(struct query *query, const struct query_filter *filter, bool with_detail,
-	       struct cursor **ret_cursor)
+int query_part_boots(struct query *query, const struct query_filter *filter,
+		     struct boot **ret_boots, size_t *ret_count)
 {
 	struct collected_boots found = { .filter = filter };
-	struct cursor *cursor;
 	int r = query_boots(query, filter->vm_id, collect_boot, &found);
 
-	cursor = r == 0 ? calloc(1, sizeof(*cursor)) : NULL;
-	if (!cursor) {
+	if (r < 0) {
 		free(found.boots);
-		return r < 0 ? r : -ENOMEM;
+		return r;
 	}
 	for (size_t i = 0; i < found.count / 2; i++) {
 		struct boot boot = found.boots[i];
 
 		found.boots[i] = found.boots[found.count - 1 - i];
 		found.boots[found.count - 1 - i] = boot;
+	}
+	*ret_boots = found.boots;
+	*ret_count = found.count;
+	return 0;
+}
+
+int cursor_new(struct query *query, const struct query_filter *filter, bool with_detail,
+	       struct cursor **ret_cursor)
+{
+	struct cursor *cursor = calloc(1, sizeof(*cursor));
+	int r = -ENOMEM;
+
+	if (cursor)
+		r = query_part_boots(query, filter, &cursor->boots, &cursor->boots_count);
+	if (r < 0) {
+		free(cursor);
+		return r;
 	}
 	cursor->query = query;
 	cursor->filter = *filter;
@@ -76,8 +91,6 @@ int cursor_new(struct query *query, const struct query_filter *filter, bool with
 		cursor->filter.sources = (1 << SOURCES) - 1;
 	if (cursor->filter.to_ns == 0)
 		cursor->filter.to_ns = INT64_MAX;
-	cursor->boots = found.boots;
-	cursor->boots_count = found.count;
 	*ret_cursor = cursor;
 	return 0;
 }
@@ -206,61 +219,4 @@ int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair)
 		return 1;
 	}
 	return 0;
-}
-
-/* Take in the samples of one boot and source. */
-static int add_extent(struct cursor *c, struct cursor_extent *extent)
-{
-	struct blocks *b = query_part_blocks(c->query);
-	struct archive_of of = { .boot = c->boots[c->boot].id, .source = c->source };
-	int64_t from_ns = INT64_MAX, to_ns = INT64_MIN;
-	struct archive_entry entry = { 0 };
-	struct journal_end end;
-	uint64_t samples = 0;
-	int r;
-
-	while ((r = archive_next(b->archive, &of, entry.to_sequence,
-				 c->filter.from_ns ? c->filter.from_ns : INT64_MIN,
-				 c->filter.to_ns, &entry)) == 0) {
-		samples += entry.samples;
-		from_ns = entry.from_ns < from_ns ? entry.from_ns : from_ns;
-		to_ns = entry.to_ns > to_ns ? entry.to_ns : to_ns;
-	}
-	if (r == -ENOENT)
-		r = journal_end(b->journal, of.boot, of.source, &end);
-	if (r < 0)
-		return r;
-	if (end.samples && end.to_ns >= c->filter.from_ns && end.from_ns <= c->filter.to_ns) {
-		samples += end.samples;
-		from_ns = end.from_ns < from_ns ? end.from_ns : from_ns;
-		to_ns = end.to_ns > to_ns ? end.to_ns : to_ns;
-	}
-	if (samples == 0)
-		return 0;
-	from_ns = from_ns > c->filter.from_ns ? from_ns : c->filter.from_ns;
-	to_ns = to_ns < c->filter.to_ns ? to_ns : c->filter.to_ns;
-	extent->from_ns = extent->most_samples && extent->from_ns < from_ns ? extent->from_ns
-									     : from_ns;
-	extent->to_ns = extent->to_ns > to_ns ? extent->to_ns : to_ns;
-	extent->most_samples = extent->most_samples > samples ? extent->most_samples : samples;
-	return 0;
-}
-
-int cursor_extent(struct query *query, const struct query_filter *filter,
-		  struct cursor_extent *ret_extent)
-{
-	struct cursor_extent extent = { 0 };
-	struct cursor *c;
-	int r = cursor_new(query, filter, false, &c);
-
-	if (r < 0)
-		return r;
-	for (; c->boot < c->boots_count && r == 0; next_part(c)) {
-		if (c->filter.sources & 1 << c->source)
-			r = add_extent(c, &extent);
-	}
-	cursor_free(c);
-	if (r == 0)
-		*ret_extent = extent;
-	return r;
 }

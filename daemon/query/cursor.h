@@ -25,12 +25,4 @@ void cursor_free(struct cursor *cursor);
  */
 int cursor_next(struct cursor *cursor, const struct row_pair **ret_pair);
 
-/* How much a cursor has to walk, about; zeros when there is nothing. Returns 0 or -errno. */
-struct cursor_extent {
-	uint64_t most_samples;		/* of one boot and source */
-	int64_t from_ns, to_ns;
-};
-int cursor_extent(struct query *query, const struct query_filter *filter,
-		  struct cursor_extent *ret_extent);
-
 #endif

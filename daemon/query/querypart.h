@@ -26,6 +26,10 @@ void query_part_end(struct query *query);
 int query_part_base(struct blocks *blocks, const struct boot *boot, enum sample_source source,
 	       uint64_t *ret_base);
 
+/* The boots that @filter may admit, oldest first; the caller frees. Returns 0 or -errno. */
+int query_part_boots(struct query *query, const struct query_filter *filter,
+		     struct boot **ret_boots, size_t *ret_count);
+
 /* The boot of that id and its VM, valid until the next call. Returns 0, -ENOENT or -errno. */
 int query_part_boot(struct query *query, int64_t id, const struct boot **ret_boot,
 		    const struct query_vm **ret_vm);

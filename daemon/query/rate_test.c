@@ -29,7 +29,6 @@ int main(void)
 	struct boot found = { .cause = BOOT_FOUND, .opened_ns = 100 * S, .vcpus = 2 };
 	struct sample a = at(104, 4000, 0), b = at(106, 5000, 800000000), c = at(108, 4999, 0);
 	double dt = 0, amount = 0;
-	int kind;
 
 	ok(rate_interval(&created, &a, &b, RATE_COUNT, &dt, &amount) && near(dt, 2) &&
 		   near(amount, 1000),
@@ -50,21 +49,5 @@ int main(void)
 	b.has = 0;
 	ok(!rate_interval(&created, &a, &b, RATE_COUNT, &dt, &amount),
 	   "a missing value gives no rate");
-
-	a.workload.mask = b.workload.mask = ~0ULL >> (64 - WORKLOAD_COUNT);
-	b.workload.value[WORKLOAD_net_sent_bytes] = 3000;
-	b.workload.value[WORKLOAD_tasks_runnable] = 7;
-	ok(rate_interval(&created, &a, &b, WORKLOAD_net_sent_bytes, &dt, &amount) &&
-		   near(amount / dt, 1500),
-	   "a workload counter's rate");
-	ok(rate_interval(&created, &a, &b, WORKLOAD_tasks_runnable, &dt, &amount) &&
-		   near(amount / dt, 7),
-	   "a gauge is its level");
-	ok(!rate_interval(&created, NULL, &b, WORKLOAD_net_sent_bytes, &dt, &amount),
-	   "the guest's own counters do not begin at the VM's creation");
-
-	ok(rate_kind_parse("handling", &kind) == 0 && kind == RATE_HANDLING, "kind handling");
-	ok(rate_kind_parse("forks", &kind) == 0 && kind == WORKLOAD_forks, "kind forks");
-	ok(rate_kind_parse("fork", &kind) < 0 && rate_kind_parse("", &kind) < 0, "no such kind");
 	return done_testing();
 }

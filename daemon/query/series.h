@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Curves: rates over time of one boot and source. Non-logging. */
+/* Curves: rates, levels or sums over time of one boot and source. Non-logging. */
 #ifndef DAEMON_SERIES_H
 #define DAEMON_SERIES_H
 
-#include <stddef.h>
-
+#include "daemon/query/curve.h"
+#include "daemon/query/kind.h"
 #include "daemon/query/query.h"
-#include "daemon/query/rate.h"
 
 #define SERIES_POINTS_MIN 2
 #define SERIES_POINTS_MAX 10000
-#define SERIES_KINDS_MAX 8
 
-struct series {
-	struct boot boot;
-	enum sample_source source;
-	int kind;			/* enum rate_kind, or an enum workload_index */
-	size_t count;
-	/* One array each of `count`; an interval is (t - dt, t], in seconds since the epoch. */
-	double *t, *dt, *v, *min, *max;
-	struct series *next;
+/* Curves that may be asked for, and curves in an answer. */
+#define SERIES_WANTS_MAX 64
+#define SERIES_MAX 4096
+
+struct series_options {
+	unsigned int points;
+	/*
+	 * v is the sum at t since the boot began, min and max that at the interval's ends. Where
+	 * the VM's creation was not seen its counters are counted from the first sample on;
+	 * the guest's own count from its boot, or from where the kernel or agent began.
+	 */
+	bool cumulative;
 };
 
 /*
- * The curves of @kinds under @filter, by boot, source and kind, each of at most
- * @points: neighbours are merged, the average staying exact. Curves without a
- * point are left out, so the list may be empty. Returns 0 or -errno; the caller
- * frees with series_free().
+ * The curves of @wants under @filter, by boot, source and want, each of at most
+ * options->points: neighbours are merged, the average staying exact. Of counters v is the
+ * increase by the time that it took, of levels the mean of the samples; min and max are those
+ * of the intervals between samples, or bound them within 0.8 %. Curves without a point
+ * are left out, so the list may be empty. Returns 0, -E2BIG for more than SERIES_MAX, or
+ * -errno; the caller frees with series_free().
  */
-int series_read(struct query *query, const struct query_filter *filter, const int *kinds,
-		size_t kinds_count, unsigned int points, struct series **ret_series);
+int series_read(struct query *query, const struct query_filter *filter,
+		const struct spans_want *wants, size_t wants_count,
+		const struct series_options *options, struct series **ret_series);
 void series_free(struct series *series);
 
 #endif

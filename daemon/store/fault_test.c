@@ -300,7 +300,8 @@ static void test_hours(void)
 {
 	enum { VMS = 20, SECONDS = 3 * 3600 };
 	struct fault fault = { .rc = SQLITE_FULL, .op = TESTVFS_WRITE };
-	const int kinds[] = { RATE_COUNT };
+	const struct spans_want want = { .key = { .kind = KEY_FIELD, .id = FIELD_EXITS } };
+	const struct series_options options = { .unmerged = true };
 	struct query_filter filter = { 0 };
 	struct found_gap found = { .count = 0 };
 	struct series *series = NULL;
@@ -352,7 +353,7 @@ static void test_hours(void)
 		   found.range.count > 7000 &&
 		   found.range.to_ns == TESTHISTORY_T0_NS + (SECONDS + 1) * 1000000000LL,
 	   "what was refused is one gap of %" PRId64 " readings", found.range.count);
-	good = series_read(query, &filter, kinds, 1, SERIES_POINTS_MAX, &series) == 0 && series;
+	good = series_read(query, &filter, &want, 1, &options, &series) == 0 && series;
 	for (size_t i = 0; good && i < series->count; i++) {
 		rate = series->max[i] > rate ? series->max[i] : rate;
 		covered_s += series->dt[i];

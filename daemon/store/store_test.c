@@ -220,7 +220,8 @@ static uint64_t count_rows(struct query *query, const struct query_filter *filte
 static void test_first_interval(struct store *store, struct query *query)
 {
 	static const double times[] = { 0.01, 0.011, 0.25, 1, 2 };
-	const int kinds[] = { RATE_COUNT };
+	const struct spans_want wants[] = { { .key = { .kind = KEY_FIELD, .id = FIELD_EXITS } } };
+	const struct series_options options = { .points = 100 };
 	struct vm *vm = store_vm(store, "uuid-3", "new");
 	struct boot *boot = store_boot(store, vm, BOOT_CREATED, "n", T0);
 	struct query_filter filter = { .vm_id = vm->id };
@@ -232,7 +233,7 @@ static void test_first_interval(struct store *store, struct query *query)
 		store_add(store, boot, SOURCE_HOST, &sample);
 	}
 	store_flush(store, 0);
-	ok(series_read(query, &filter, kinds, 1, 100, &series) == 0 && series &&
+	ok(series_read(query, &filter, wants, 1, &options, &series) == 0 && series &&
 		   series->count == 2 && fabs(series->dt[0] - 1) < 1e-6 &&
 		   fabs(series->v[0] - 1000) < 1e-3 && fabs(series->max[0] - 1000) < 1e-3,
 	   "short intervals after a boot's opening are one");
@@ -242,7 +243,11 @@ static void test_first_interval(struct store *store, struct query *query)
 
 static void test_query(void)
 {
-	const int kinds[] = { RATE_COUNT, RATE_HANDLING };
+	const struct spans_want wants[] = {
+		{ .key = { .kind = KEY_FIELD, .id = FIELD_EXITS } },
+		{ .key = { .kind = KEY_FIELD, .id = FIELD_HANDLING } },
+	};
+	const struct series_options many = { .points = 10000 }, few = { .points = 100 };
 	struct store *store = open_store();
 	struct vm *vm = store_vm(store, "uuid-2", "db");
 	struct boot *first = store_boot(store, vm, BOOT_FOUND, "a", T0);
@@ -294,14 +299,14 @@ static void test_query(void)
 
 	filter.boot = 2;
 	filter.from_ns = filter.to_ns = 0;
-	ok(series_read(query, &filter, kinds, 2, 10000, &series) == 0 && series &&
+	ok(series_read(query, &filter, wants, 2, &many, &series) == 0 && series &&
 		   series->count == 3000 && series->next && series->next->count == 3000,
 	   "every interval a point");
 	ok(series && series->dt[0] > 0.99 && fabs(series->v[0] - 100) < 1e-6,
 	   "the first interval begins at the creation");
 	ok(series && series->next && fabs(series->next->v[10] - 1e-4) < 1e-9, "the handling share");
 	series_free(series);
-	ok(series_read(query, &filter, kinds, 1, 100, &series) == 0 && series->count <= 100 &&
+	ok(series_read(query, &filter, wants, 1, &few, &series) == 0 && series->count <= 100 &&
 		   series->count > 30,
 	   "merged to the points asked for");
 	for (size_t i = 0; i < series->count; i++)
@@ -313,7 +318,7 @@ static void test_query(void)
 	ok(fabs(sum - 105) < 1e-6, "a peak survives in max");
 	series_free(series);
 	filter.boot = 1;
-	ok(series_read(query, &filter, kinds, 1, 100, &series) == 0 && !series,
+	ok(series_read(query, &filter, wants, 1, &few, &series) == 0 && !series,
 	   "a boot without samples has no curve");
 	test_first_interval(store, query);
 
