@@ -2,6 +2,7 @@
 #include "daemon/http/api.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
 #include "daemon/form/jsonseries.h"
+#include "daemon/form/jsonstats.h"
 #include "daemon/http/selection.h"
 #include "web/assets.h"
 
@@ -260,23 +262,114 @@ static void get_gaps(struct context *c)
 		answer_json(c, jsonevents_gaps(c->query, &c->vm, &filter, &c->answer->text));
 }
 
-static void get_boot_reasons(struct context *c)
+/* The lists of a boot's samples, as they came. */
+static int latest_reasons(struct context *c, const struct query_filter *filter,
+			  const struct boot *boot)
 {
-	struct query_filter filter;
-	struct boot boot;
 	int r = -ENOENT;
 
-	if (!known_params(c, "boot source") || !parse_filter(c, true, &filter, &boot))
-		return;
 	/* The guest's own first: it has what the host may not be able to read. */
-	for (int source = 0; source < SOURCES && r == -ENOENT && boot.number; source++) {
-		if (!filter.sources || filter.sources & 1 << source)
-			r = jsonevents_reasons(c->query, &c->vm, &boot, source, &c->answer->text);
+	for (int source = 0; source < SOURCES && r == -ENOENT && boot->number; source++) {
+		if (!filter->sources || filter->sources & 1 << source)
+			r = jsonevents_reasons(c->query, &c->vm, boot, source, &c->answer->text);
 	}
+	return r;
+}
+
+/* False: answered already. */
+static bool parse_sort(struct context *c, enum jsonstats_sort *sort, unsigned int *limit)
+{
+	static const char *const words[] = { "count", "handling", "away" };
+	const char *text = params_get(c->params, "sort");
+	size_t i = 0;
+
+	while (text && i < sizeof(words) / sizeof(words[0]) && strcmp(words[i], text) != 0)
+		i++;
+	if (i == sizeof(words) / sizeof(words[0])) {
+		api_fail(c->answer, 400, "sort = '%.40s' is not one of count, handling and away",
+			 text);
+		return false;
+	}
+	*sort = i;
+	if (params_uint(c->params, "limit", 1, 100000, limit) < 0) {
+		api_fail(c->answer, 400, "%s", c->params->error);
+		return false;
+	}
+	return true;
+}
+
+/* The sums of a range. */
+static int range_reasons(struct context *c, const struct query_filter *filter,
+			 const struct boot *boot, enum jsonstats_sort sort, size_t limit)
+{
+	struct jsonstats about = { .vm = &c->vm, .boot = boot->number ? boot : NULL };
+	struct totals totals;
+	int r = -ENOENT;
+
+	for (int source = 0; source < SOURCES && r == -ENOENT; source++) {
+		about.source = source;
+		if (!filter->sources || filter->sources & 1 << source)
+			r = totals_read(c->query, filter, source, &totals);
+	}
+	if (r == 0) {
+		r = jsonstats_reasons(&about, &totals, sort, limit, &c->answer->text);
+		totals_done(&totals);
+	}
+	return r;
+}
+
+static void get_boot_reasons(struct context *c)
+{
+	enum jsonstats_sort sort;
+	struct query_filter filter;
+	struct boot boot;
+	unsigned int limit = UINT_MAX;
+	bool as_sent;
+	int r;
+
+	if (!known_params(c, "boot from to source sort limit") ||
+	    !parse_filter(c, true, &filter, &boot) || !parse_sort(c, &sort, &limit))
+		return;
+	as_sent = !filter.from_ns && !filter.to_ns && !params_get(c->params, "sort") &&
+		  !params_get(c->params, "limit");
+	r = as_sent ? latest_reasons(c, &filter, &boot)
+		    : range_reasons(c, &filter, &boot, sort, limit);
 	if (r == -ENOENT)
 		api_fail(c->answer, 404,
-			 "no sample of that boot has exits by reason; they need the kernel series "
-			 "on the host, and an agent that sends them");
+			 "no sample %s has exits by reason; they need the kernel series "
+			 "on the host, and an agent that sends them",
+			 as_sent ? "of that boot" : "in that range");
+	else
+		answer_json(c, r);
+}
+
+static void get_distribution(struct context *c)
+{
+	struct jsonstats about = { .vm = &c->vm };
+	struct distribution distribution;
+	const struct spans_want *want;
+	struct curves s;
+	int r = -ENOENT;
+
+	if (!known_params(c, "boot from to source kind reason vcpu name") ||
+	    !select_curves(c, 1, &s))
+		return;
+	want = &s.selection.wants[0];
+	if (s.selection.count > 1 || want->any) {
+		api_fail(c->answer, 400, "a distribution is of one curve: name one reason, vcpu or name");
+		return;
+	}
+	about.boot = s.boot.number ? &s.boot : NULL;
+	for (int source = 0; source < SOURCES && r == -ENOENT; source++) {
+		about.source = source;
+		if (!s.filter.sources || s.filter.sources & 1 << source)
+			r = distribution_read(c->query, &s.filter, source, want, &distribution);
+	}
+	if (r == 0)
+		r = jsonstats_distribution(&about, &want->key, &distribution, &c->answer->text);
+	if (r == -ENOENT)
+		api_fail(c->answer, 404, "there is no %s in that range; /series shows what there is",
+			 kind_name(&want->key));
 	else
 		answer_json(c, r);
 }
@@ -378,6 +471,7 @@ static const struct route vm_routes[] = {
 	{ "marks", get_marks },
 	{ "gaps", get_gaps },
 	{ "reasons", get_boot_reasons },
+	{ "distribution", get_distribution },
 	{ "samples.csv", get_csv },
 	{ "graph.svg", get_svg },
 	{ "graph.png", get_png },
@@ -400,8 +494,8 @@ static void get_below_vm(struct context *c, const char *rest)
 		return;
 	}
 	api_fail(c->answer, 404,
-		 "a VM has /boots, /series, /marks, /gaps, /reasons, /samples.csv, /graph.svg and "
-		 "/graph.png");
+		 "a VM has /boots, /series, /marks, /gaps, /reasons, /distribution, /samples.csv, "
+		 "/graph.svg and /graph.png");
 }
 
 static bool get_asset(struct context *c, const char *path)

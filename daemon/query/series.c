@@ -289,7 +289,8 @@ static int add_samples(struct reading *r, void *ctx)
 {
 	struct extent *x = ctx;
 	uint64_t samples;
-	int e = spans_count(r->query, &r->of, r->tier, &samples);
+	bool whole;
+	int e = spans_count(r->query, &r->of, r->tier, &samples, &whole);
 
 	if (e == 0 && samples > x->samples)
 		x->samples = samples;
@@ -303,6 +304,9 @@ static int choose_width(struct walk *w, struct reading *r)
 	struct extent x = { 0 };
 	int e;
 
+	r->tier = r->options->tier;
+	if (r->options->unmerged)
+		return 0;
 	w->ctx = &x;
 	w->fn = add_times;
 	e = walk(w, r);

@@ -22,6 +22,9 @@ struct series_options {
 	 * the guest's own count from its boot, or from where the kernel or agent began.
 	 */
 	bool cumulative;
+	/* As they stand in this tier, however many points that makes. */
+	bool unmerged;
+	int tier;
 };
 
 /*

@@ -21,6 +21,7 @@ struct reader {
 	uint64_t after;			/* what is up to it is done */
 	struct spanrows rows;
 	uint64_t *samples;		/* count them instead of reading, unless NULL */
+	bool older;			/* something came from coarser tiers than wanted */
 };
 
 int spans_tier(int64_t width_ns)
@@ -286,8 +287,10 @@ static int read_older(struct reader *r, int tier)
 	while (e == 0 && r->after + 1 < first &&
 	       (e = next_chunk(r, tier + 1, r->after, &entry)) == 0 &&
 	       entry.from_sequence < first) {
-		if (overlaps(r, tier + 1, &entry))
+		if (overlaps(r, tier + 1, &entry)) {
+			r->older = true;
 			e = read_bucket_chunk(r, tier + 1, &entry, first - 1);
+		}
 		done_to(r, entry.to_sequence < first ? entry.to_sequence : first - 1);
 	}
 	return e == -ENOENT ? 0 : e;
@@ -370,7 +373,8 @@ int spans_read(struct query *query, const struct spans_of *of, int tier,
 	return e;
 }
 
-int spans_count(struct query *query, const struct spans_of *of, int tier, uint64_t *ret_samples)
+int spans_count(struct query *query, const struct spans_of *of, int tier, uint64_t *ret_samples,
+		bool *ret_whole)
 {
 	uint64_t samples = 0;
 	struct reader r;
@@ -381,9 +385,11 @@ int spans_count(struct query *query, const struct spans_of *of, int tier, uint64
 	r.samples = &samples;
 	e = read_all(&r, tier);
 	end_reading(query, &r);
-	if (e == 0)
-		*ret_samples = samples;
-	return e;
+	if (e < 0)
+		return e;
+	*ret_samples = samples;
+	*ret_whole = !r.older;
+	return 0;
 }
 
 /* Add the first or last chunk of a tier to what is known of the time. */

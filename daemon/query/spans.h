@@ -30,8 +30,12 @@ int spans_read(struct query *query, const struct spans_of *of, int tier,
 int spans_times(struct query *query, const struct spans_of *of, int64_t *ret_from_ns,
 		int64_t *ret_to_ns);
 
-/* How many samples chunks have that spans_read() of @tier would read; at least those. */
-int spans_count(struct query *query, const struct spans_of *of, int tier, uint64_t *ret_samples);
+/*
+ * How many samples chunks have that spans_read() of @tier would read; at least those.
+ * *ret_whole: none of them in coarser tiers alone.
+ */
+int spans_count(struct query *query, const struct spans_of *of, int tier, uint64_t *ret_samples,
+		bool *ret_whole);
 
 /* The coarsest tier with buckets of at most @width_ns. */
 int spans_tier(int64_t width_ns);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happened by exit reason, in a range. Logging (database errors only). */
+#ifndef DAEMON_TOTALS_H
+#define DAEMON_TOTALS_H
+
+#include "daemon/query/query.h"
+
+struct totals_reason {
+	uint32_t number;
+	uint64_t count, handling_cycles, away_cycles;
+	double handling_s, away_s;	/* 0 where the clock rate is not known */
+};
+
+struct totals {
+	struct totals_reason *reasons;	/* ascending by number */
+	size_t count;
+	uint32_t reason_namespace;	/* of the latest boot that has some */
+	uint64_t exits;			/* of all reasons */
+	bool has_times;			/* clock rate and vCPUs of all boots are known */
+	double covered_s;		/* time that this was counted in, without gaps */
+	double vcpu_s;			/* likewise of all vCPUs together */
+	int64_t from_ns, to_ns;		/* begin of the first interval, end of the last */
+};
+
+/*
+ * The sums of @filter's boots for @source: of the intervals that end in its range, without
+ * those over gaps. Returns 0, -ENOENT if no sample there has reasons, or -errno;
+ * totals_done() frees.
+ */
+int totals_read(struct query *query, const struct query_filter *filter,
+		enum sample_source source, struct totals *ret_totals);
+void totals_done(struct totals *totals);
+
+#endif
