@@ -12,7 +12,8 @@
 
 #define VERSION 1
 
-/* Longest entry of a column, without its name. */
+/* Shortest entry of a column; longest one, without its name. */
+#define ENTRY_MIN 3
 #define ENTRY_MAX (2 + 3 * WIRE_VARINT_MAX)
 #define HEAD_MAX (4 + 1 + 2 * WIRE_VARINT_MAX)
 
@@ -36,6 +37,8 @@ struct chunk {
 	struct store_column **columns;
 	size_t count, room;
 	size_t used;			/* columns that exist; above count they are empty */
+	struct store_column *block;	/* the first ones of these, of a blob */
+	size_t block_count;
 	size_t rows;
 	size_t values;			/* in all columns */
 	size_t next;			/* column asked for last; the one behind is likely next */
@@ -58,8 +61,10 @@ void chunk_free(struct chunk *chunk)
 	for (size_t i = 0; i < chunk->used; i++) {
 		free(chunk->columns[i]->values);
 		free(chunk->columns[i]->rows);
-		free(chunk->columns[i]);
+		if (i >= chunk->block_count)
+			free(chunk->columns[i]);
 	}
+	free(chunk->block);
 	free(chunk->columns);
 	free(chunk->table);
 	free(chunk->blob);
@@ -413,9 +418,30 @@ static bool take_key(struct wire_reader *r, const struct key *before, struct key
 	       key.name_len <= DETAIL_NAME_MAX;
 }
 
+/* Room for @count columns at once: one allocation each would take longer than the rest. */
+static bool reserve(struct chunk *chunk, size_t count)
+{
+	size_t size = 64;
+
+	while (size <= 2 * count)
+		size *= 2;
+	chunk->columns = malloc((count ? count : 1) * sizeof(*chunk->columns));
+	chunk->block = calloc(count ? count : 1, sizeof(*chunk->block));
+	chunk->table = calloc(size, sizeof(*chunk->table));
+	if (!chunk->columns || !chunk->block || !chunk->table)
+		return false;
+	chunk->table_size = size;
+	chunk->room = chunk->used = chunk->block_count = count;
+	for (size_t i = 0; i < count; i++)
+		chunk->columns[i] = &chunk->block[i];
+	return true;
+}
+
 /* Take in the entries of @count columns. Returns 0, -ENOMEM or -EBADMSG. */
 static int take_entries(struct chunk *chunk, struct wire_reader *r, uint64_t count)
 {
+	if (!reserve(chunk, count))
+		return -ENOMEM;
 	for (uint64_t i = 0; i < count; i++) {
 		struct store_column *c;
 		uint64_t without, bytes;
@@ -446,7 +472,7 @@ static int take_blob(struct chunk *chunk, size_t len)
 	int e;
 
 	if (r.overflow || version != VERSION || rows == 0 || rows > CHUNK_ROWS_MAX ||
-	    count > r.len || crc32(0, chunk->blob + CRC_SIZE, len - CRC_SIZE) != crc)
+	    count > r.len / ENTRY_MIN || crc32(0, chunk->blob + CRC_SIZE, len - CRC_SIZE) != crc)
 		return -EBADMSG;
 	chunk->rows = chunk->blob_rows = rows;
 	e = take_entries(chunk, &r, count);

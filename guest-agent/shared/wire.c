@@ -95,6 +95,9 @@ uint64_t wire_take_varint(struct wire_reader *r)
 {
 	uint64_t v = 0;
 
+	/* Nearly all are that short. */
+	if (!r->overflow && r->len > 0 && *r->buf < 0x80)
+		return *wire_take_bytes(r, 1);
 	for (unsigned int shift = 0; shift < 64; shift += 7) {
 		uint64_t byte = wire_take(r, 1);
 
