@@ -57,6 +57,16 @@ static void done_to(struct reader *r, uint64_t sequence)
 	r->after = sequence > r->after ? sequence : r->after;
 }
 
+/* Of a journal's samples, no more than is looked at. */
+static unsigned int kinds_of(const struct spanrows *rows)
+{
+	unsigned int kinds = 0;
+
+	for (size_t i = 0; i < rows->wants_count; i++)
+		kinds |= 1U << rows->wants[i].key.kind;
+	return kinds;
+}
+
 static int read_unsealed(struct reader *r)
 {
 	struct spanrows_range range = { r->after, UINT64_MAX, r->of->from_ns, r->of->to_ns };
@@ -76,7 +86,8 @@ static int read_unsealed(struct reader *r)
 	e = stream_get(r->blocks->streams, r->of->boot->id, r->of->source, &stream);
 	if (e < 0)
 		return e;
-	e = blocks_unsealed(r->blocks, &stream, SIZE_MAX, 0, &entry, &chunk, NULL);
+	e = blocks_unsealed(r->blocks, &stream, SIZE_MAX, 0, kinds_of(&r->rows), &entry, &chunk,
+			    NULL);
 	stream_done(&stream);
 	if (e < 0)
 		return e == -ENOENT ? 0 : e;

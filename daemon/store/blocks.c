@@ -70,6 +70,7 @@ struct gathering {
 	struct blocks *blocks;
 	struct chunk *chunk;
 	size_t max, columns;
+	unsigned int kinds;
 	uint64_t before;		/* sequence of the row before */
 	bool has_last;			/* that is in the chunk if it is sealed */
 	bool has_gap;
@@ -124,7 +125,7 @@ static int gather(void *ctx, const struct journal_row *row)
 	gap |= g->entry.samples == 0 && !g->has_last && g->before > 0;
 	if (gap)
 		sample.has |= SAMPLE_AFTER_GAP;
-	samplechunk_add(g->chunk, &sample);
+	samplechunk_add_kinds(g->chunk, &sample, g->kinds);
 	if (g->entry.samples++ == 0) {
 		g->entry.from_sequence = sample.sequence;
 		g->entry.from_ns = g->entry.to_ns = t_ns;
@@ -138,13 +139,14 @@ static int gather(void *ctx, const struct journal_row *row)
 }
 
 int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t max,
-		    size_t columns, struct archive_entry *ret_entry, struct chunk **ret_chunk,
-		    int64_t *ret_last_id)
+		    size_t columns, unsigned int kinds, struct archive_entry *ret_entry,
+		    struct chunk **ret_chunk, int64_t *ret_last_id)
 {
 	struct gathering g = {
 		.blocks = blocks,
 		.max = max,
 		.columns = columns,
+		.kinds = kinds,
 		.before = stream->sealed[0],
 		.has_last = stream->has_last,
 		.chunk = chunk_new(),
@@ -154,7 +156,7 @@ int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t m
 	if (!g.chunk)
 		return -ENOMEM;
 	if (stream->has_last)
-		samplechunk_add(g.chunk, &stream->last);
+		samplechunk_add_kinds(g.chunk, &stream->last, kinds);
 	r = DB_BIND(blocks->db, blocks->gaps, stream->boot, stream->source, g.before);
 	if (r == 0)
 		r = next_gap(&g);
@@ -190,7 +192,7 @@ static int next_unsealed(struct blocks *b, int64_t boot, enum sample_source sour
 	r = stream_get(b->streams, boot, source, &stream);
 	if (r < 0)
 		return r;
-	r = blocks_unsealed(b, &stream, SIZE_MAX, 0, &entry, &ret_block->chunk, NULL);
+	r = blocks_unsealed(b, &stream, SIZE_MAX, 0, SAMPLECHUNK_ALL, &entry, &ret_block->chunk, NULL);
 	stream_done(&stream);
 	if (r == 0) {
 		ret_block->from_sequence = entry.from_sequence;

@@ -47,11 +47,12 @@ int blocks_next(struct blocks *blocks, int64_t boot, enum sample_source source, 
 
 /*
  * What is not sealed of @stream's boot and source, at most @max samples and some @columns
- * (0: any number), and in front of it the last one that is sealed. *ret_last_id, unless
- * NULL, is the last row's in the journal. Returns 0, -ENOENT or another -errno.
+ * (0: any number), and in front of it the last one that is sealed; @kinds of keys of them
+ * (SAMPLECHUNK_ALL: whole samples). *ret_last_id, unless NULL, is the last row's in the
+ * journal. Returns 0, -ENOENT or another -errno.
  */
 int blocks_unsealed(struct blocks *blocks, const struct stream *stream, size_t max,
-		    size_t columns, struct archive_entry *ret_entry, struct chunk **ret_chunk,
-		    int64_t *ret_last_id);
+		    size_t columns, unsigned int kinds, struct archive_entry *ret_entry,
+		    struct chunk **ret_chunk, int64_t *ret_last_id);
 
 #endif

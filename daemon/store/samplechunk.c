@@ -95,7 +95,27 @@ static const enum detail_list lists[] = {
 
 #define LISTS (sizeof(lists) / sizeof(lists[0]))
 
+/* Which kinds of keys a list's entries have. */
+static unsigned int kinds_of(enum detail_list list)
+{
+	static const unsigned int kinds[] = {
+		[DETAIL_REASONS - DETAIL_FIRST] = 1 << KEY_REASON_COUNT | 1 << KEY_REASON_HANDLING |
+						  1 << KEY_REASON_AWAY,
+		[DETAIL_VCPUS - DETAIL_FIRST] = 1 << KEY_VCPU_COUNT | 1 << KEY_VCPU_HANDLING,
+		[DETAIL_INTERRUPTS - DETAIL_FIRST] = 1 << KEY_INTERRUPT,
+		[DETAIL_PROCESSES - DETAIL_FIRST] = 1 << KEY_PROCESS,
+		[DETAIL_UNITS - DETAIL_FIRST] = 1 << KEY_UNIT,
+	};
+
+	return kinds[list - DETAIL_FIRST];
+}
+
 void samplechunk_add(struct chunk *chunk, const struct sample *sample)
+{
+	samplechunk_add_kinds(chunk, sample, SAMPLECHUNK_ALL);
+}
+
+void samplechunk_add_kinds(struct chunk *chunk, const struct sample *sample, unsigned int kinds)
 {
 	uint64_t present = 0;
 
@@ -108,7 +128,7 @@ void samplechunk_add(struct chunk *chunk, const struct sample *sample)
 		set(chunk, KEY_FIELD, FIELD_PACE, sample->pace);
 	if (sample->has & SAMPLE_AFTER_GAP)
 		set(chunk, KEY_FIELD, FIELD_GAP, 1);
-	for (uint32_t i = 0; i < WORKLOAD_COUNT; i++) {
+	for (uint32_t i = 0; i < WORKLOAD_COUNT && kinds >> KEY_WORKLOAD & 1; i++) {
 		if (sample->workload.mask >> i & 1)
 			set(chunk, KEY_WORKLOAD, i, sample->workload.value[i]);
 	}
@@ -119,7 +139,7 @@ void samplechunk_add(struct chunk *chunk, const struct sample *sample)
 		if (!detail_find(sample->detail, sample->detail_len, lists[i], &iter))
 			continue;
 		present |= 1ULL << i;
-		while (detail_next(&iter, &entry))
+		while (kinds & kinds_of(lists[i]) && detail_next(&iter, &entry))
 			set_entry(chunk, lists[i], &entry);
 	}
 	set(chunk, KEY_FIELD, FIELD_LISTS, present);

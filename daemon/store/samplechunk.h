@@ -17,6 +17,12 @@
 /* One row more. Lists keep what their entries say, not the entries' order. */
 void samplechunk_add(struct chunk *chunk, const struct sample *sample);
 
+/* All keys that there are, as @kinds: 1 << enum key_kind each. */
+#define SAMPLECHUNK_ALL (~0U)
+
+/* Likewise, of @kinds alone; fields are always there. Such a row is no whole sample. */
+void samplechunk_add_kinds(struct chunk *chunk, const struct sample *sample, unsigned int kinds);
+
 /* Walks the samples of a chunk. */
 struct samplechunk_reader;
 

@@ -268,7 +268,8 @@ int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
 
 	if (r < 0)
 		return r;
-	r = blocks_unsealed(blocks, &stream, SEAL_SAMPLES, COLUMNS_MAX, &entry, &chunk, &last_id);
+	r = blocks_unsealed(blocks, &stream, SEAL_SAMPLES, COLUMNS_MAX, SAMPLECHUNK_ALL, &entry, &chunk,
+			    &last_id);
 	if (r == 0)
 		r = seal_chunk(blocks, &stream, &entry, chunk);
 	if (r == 0)
