@@ -175,7 +175,7 @@ is_deeply([paced()], [50_000], 'an agent that comes is asked, too');
 rate('new auto');
 is_deeply([paced()], [0], 'until it may do as it sees fit');
 
-for my $case (['marks?colour=red', 400], ['marks?source=guest', 400], ['gaps?source=both', 400], ['reasons?boot=9', 404], ['reasons?source=host', 404], ['reasons?from=1', 400]) {
+for my $case (['marks?colour=red', 400], ['marks?source=guest', 400], ['gaps?source=both', 400], ['reasons?boot=9', 404], ['reasons?source=host', 404], ['reasons?points=1', 400]) {
 	is($http->get("$url/api/v1/vms/new/$case->[0]")->{status}, $case->[1], "$case->[0]: $case->[1]");
 }
 is(stop('daemon', 'TERM'), 0, 'the daemon ends cleanly');
