@@ -79,10 +79,10 @@ static void fill_bins(const struct distribution_value *values, size_t count,
 	for (size_t i = 0; i < d->bins_count; i++)
 		d->bins[i] = (struct distribution_bin){ edge(low + i, per_decade),
 							edge(low + i + 1, per_decade), 0 };
-	for (size_t i = first; i < count; i++) {
-		size_t bin = bin_of(values[i].v, per_decade) - low;
-
-		d->bins[bin < d->bins_count ? bin : d->bins_count - 1].seconds += values[i].seconds;
+	for (size_t i = first, bin = 0; i < count; i++) {
+		while (bin + 1 < d->bins_count && values[i].v >= d->bins[bin].to)
+			bin++;
+		d->bins[bin].seconds += values[i].seconds;
 	}
 }
 

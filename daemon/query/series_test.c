@@ -265,6 +265,98 @@ static void test_curves(void)
 	ok(totals == 0, "a cumulative one ends with what was counted since the boot began");
 }
 
+/* What a counter shows at the end, since the boot began; by its definition. */
+static double slow_sum(const struct history *h, const struct key *key)
+{
+	bool any = h->from_zero, had_list = false;
+	uint64_t base = 0, last = 0, value;
+
+	for (size_t i = 0; i < h->count; i++) {
+		if (history_value(&h->samples[i], key, &value)) {
+			/* A reason that was in no list before had no exits. */
+			if (!any && !(had_list && key->kind == KEY_REASON_COUNT))
+				base = value;
+			any = true;
+			last = value;
+		}
+		had_list = h->samples[i].has_reasons;
+	}
+	return last - base;
+}
+
+/* Sums begin where the boot did, known or not, also where the range does not. */
+static void test_sums(void)
+{
+	static const struct key keys[] = {
+		{ .kind = KEY_FIELD, .id = FIELD_EXITS },
+		{ .kind = KEY_REASON_COUNT, .id = 1 },
+		{ .kind = KEY_REASON_COUNT, .id = 40 },
+	};
+	struct series_options sums = { .points = 200, .cumulative = true };
+	struct spans_want wants[2] = {
+		{ .key = keys[0] },
+		{ .key = { .kind = KEY_REASON_COUNT }, .any = true },
+	};
+	int wrong = 0, curves = 0;
+
+	for (unsigned int seed = 30; seed < 34; seed++) {
+		struct query_filter filter = { .sources = 1 << SOURCE_GUEST };
+		struct series *list = NULL;
+		struct query *query;
+		struct history h;
+
+		history_make(&h, seed, 2000);
+		if (query_open(h.path, &query) < 0)
+			abort();
+		filter.vm_id = h.vm_id;
+		filter.boot = h.boot_number;
+		filter.from_ns = h.samples[h.count / 2].sample.t_wall_ns;
+		wrong += series_read(query, &filter, wants, 2, &sums, &list) != 0;
+		for (const struct series *s = list; s; s = s->next) {
+			for (size_t k = 0; k < 3; k++) {
+				if (!key_equal(&s->key, &keys[k]))
+					continue;
+				curves++;
+				wrong += fabs(s->v[s->count - 1] - slow_sum(&h, &keys[k])) > 0.5;
+			}
+			for (size_t i = 0; i < s->count; i++)
+				wrong += s->min[i] > s->max[i] || s->v[i] < s->max[i];
+		}
+		series_free(list);
+		query_free(query);
+		history_done(&h);
+	}
+	ok(wrong == 0 && curves >= 8, "sums since the boot began, of half of it (%d curves)", curves);
+}
+
+/* A boot's curve has nothing of the one before, nor of the time between them. */
+static void test_boots(void)
+{
+	struct spans_want want = { .key = tested[0] };
+	struct series_options options = { .points = 300 };
+	struct query_filter filter = { 0 };
+	struct series *s = NULL;
+	struct query *query;
+	struct history h;
+	double sum = 0;
+
+	history_make(&h, 50, 1200);
+	if (query_open(h.path, &query) < 0)
+		abort();
+	filter.vm_id = h.vm_id;
+	ok(series_read(query, &filter, &want, 1, &options, &s) == 0 && s && s->next &&
+		   !s->next->next && s->boot.number == 1 && s->next->boot.number == 2,
+	   "each boot has a curve of its own");
+	for (size_t i = 0; s && s->next && i < s->next->count; i++)
+		sum += s->next->v[i] * s->next->dt[i];
+	ok(s && s->next && s->next->t[0] - s->next->dt[0] > h.opened_ns / 1e9 - 1e-5 &&
+		   sum < history_exits(&h) + 1,
+	   "which begins not before it, and has no exits but its own");
+	series_free(s);
+	query_free(query);
+	history_done(&h);
+}
+
 static void drop(const struct history *h, int tier, int64_t before_ns)
 {
 	char sql[256];
@@ -366,6 +458,8 @@ int main(void)
 	   "the tier is the coarsest one that is fine enough");
 	test_histories();
 	test_curves();
+	test_sums();
+	test_boots();
 	test_dropped();
 	test_stops();
 	return done_testing();
