@@ -219,7 +219,7 @@ int distribution_read(struct query *query, const struct query_filter *filter,
 		      enum sample_source source, const struct spans_want *want,
 		      struct distribution *ret_distribution)
 {
-	struct series_options options = { .points = UINT32_MAX, .unmerged = true };
+	struct series_options options = { .unmerged = true };
 	struct query_filter one = *filter;
 	struct series *series = NULL;
 	int r = choose_tier(query, filter, source, &options.tier);

@@ -208,7 +208,7 @@ static int finish_curves(struct reading *r, int e, struct series ***tail)
 		struct curve *c = &r->curves[i];
 
 		if (e == 0)
-			e = curve_finish(c, r->options->points);
+			e = curve_finish(c, r->options->unmerged ? SIZE_MAX : r->options->points);
 		if (e == 0 && c->series->count > 0) {
 			**tail = c->series;
 			*tail = &c->series->next;

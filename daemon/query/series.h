@@ -15,14 +15,14 @@
 #define SERIES_MAX 4096
 
 struct series_options {
-	unsigned int points;
+	unsigned int points;		/* at most, above 0 */
 	/*
 	 * v is the sum at t since the boot began, min and max that at the interval's ends. Where
 	 * the VM's creation was not seen its counters are counted from the first sample on;
 	 * the guest's own count from its boot, or from where the kernel or agent began.
 	 */
 	bool cumulative;
-	/* As they stand in this tier, however many points that makes. */
+	/* As they stand in this tier, however many points that makes; `points` does not count. */
 	bool unmerged;
 	int tier;
 };
