@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/query/cursor.h"
+#include "daemon/query/exportevents.h"
 #include "daemon/form/jsonevents.h"
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
@@ -34,7 +34,7 @@ struct context {
 void api_answer_done(struct api_answer *answer)
 {
 	free(answer->text);
-	cursor_free(answer->cursor);
+	exporter_free(answer->exporter);
 	series_free(answer->series);
 	memset(answer, 0, sizeof(*answer));
 }
@@ -374,24 +374,78 @@ static void get_distribution(struct context *c)
 		answer_json(c, r);
 }
 
-static void get_csv(struct context *c)
+/* The interval of a mark, where one is asked for. False: answered already. */
+static bool parse_mark(struct context *c, struct query_filter *filter)
 {
-	struct query_filter filter;
+	const char *mark = params_get(c->params, "mark");
+	int r = 0;
+
+	if (mark && (filter->from_ns || filter->to_ns))
+		api_fail(c->answer, 400, "mark names a range: from and to have no place beside it");
+	else if (mark)
+		r = exportevents_interval(c->query, mark, filter);
+	if (r == -ENOENT)
+		api_fail(c->answer, 404,
+			 "no interval is marked '%.64s'; /marks lists what is: a label, or the "
+			 "sequence of a begin", mark);
+	else if (r < 0)
+		fail_reading(c, r);
+	return r == 0 && c->answer->status == 0;
+}
+
+/* Where to go on. False: answered already. */
+static bool parse_after(struct context *c, const struct query_filter *filter, uint64_t *ret_after)
+{
+	*ret_after = 0;
+	if (params_u64(c->params, "after", ret_after) < 0) {
+		api_fail(c->answer, 400, "%s", c->params->error);
+		return false;
+	}
+	if (*ret_after && (!filter->boot || (filter->sources & (filter->sources - 1)) ||
+			   !filter->sources)) {
+		api_fail(c->answer, 400,
+			 "after goes on within one boot and source: name both, boot and source");
+		return false;
+	}
+	return true;
+}
+
+static void get_export(struct context *c, enum exporter_format format, const char *known)
+{
+	struct exportwalk_filter what;
 	struct boot boot;
 	int r;
 
-	if (!known_params(c, "boot from to source") || !parse_filter(c, false, &filter, &boot))
+	if (!known_params(c, known) || !parse_filter(c, false, &what.filter, &boot) ||
+	    !parse_mark(c, &what.filter) || !parse_after(c, &what.filter, &what.after))
 		return;
-	r = cursor_new(c->query, &filter, false, &c->answer->cursor);
+	r = exporter_new(c->query, &c->vm, &what, format, &c->answer->exporter);
 	if (r < 0) {
 		fail_reading(c, r);
 		return;
 	}
 	c->answer->status = 200;
-	c->answer->kind = API_CSV;
-	c->answer->type = "text/csv; charset=utf-8; header=present";
-	snprintf(c->answer->vm_key, sizeof(c->answer->vm_key), "%s", c->vm.key);
-	snprintf(c->answer->file, sizeof(c->answer->file), "vmexit-%s.csv", c->vm.key);
+	c->answer->kind = API_EXPORT;
+	c->answer->type = exporter_type(format);
+	snprintf(c->answer->file, sizeof(c->answer->file), "vmexit-%s.%s", c->vm.key,
+		 exporter_suffix(format));
+}
+
+static void get_csv(struct context *c)
+{
+	const char *form = params_get(c->params, "form");
+
+	if (form && strcmp(form, "wide") != 0 && strcmp(form, "long") != 0) {
+		api_fail(c->answer, 400, "form = '%.40s' is neither 'wide' nor 'long'", form);
+		return;
+	}
+	get_export(c, form && *form == 'l' ? EXPORTER_LONG : EXPORTER_WIDE,
+		   "boot from to source mark after form");
+}
+
+static void get_jsonl(struct context *c)
+{
+	get_export(c, EXPORTER_JSONL, "boot from to source mark after");
 }
 
 static void get_graph(struct context *c, enum graph_format format)
@@ -473,6 +527,7 @@ static const struct route vm_routes[] = {
 	{ "reasons", get_boot_reasons },
 	{ "distribution", get_distribution },
 	{ "samples.csv", get_csv },
+	{ "samples.jsonl", get_jsonl },
 	{ "graph.svg", get_svg },
 	{ "graph.png", get_png },
 };
@@ -495,7 +550,7 @@ static void get_below_vm(struct context *c, const char *rest)
 	}
 	api_fail(c->answer, 404,
 		 "a VM has /boots, /series, /marks, /gaps, /reasons, /distribution, /samples.csv, "
-		 "/graph.svg and /graph.png");
+		 "/samples.jsonl, /graph.svg and /graph.png");
 }
 
 static bool get_asset(struct context *c, const char *path)

@@ -6,6 +6,7 @@
 #ifndef DAEMON_API_H
 #define DAEMON_API_H
 
+#include "daemon/form/exporter.h"
 #include "daemon/form/graph.h"
 #include "daemon/http/params.h"
 #include "daemon/query/series.h"
@@ -17,7 +18,7 @@ struct asset;
 enum api_kind {
 	API_TEXT,		/* `text` */
 	API_ASSET,		/* `asset`, a part of the page */
-	API_CSV,		/* a header line, then `cursor`'s rows */
+	API_EXPORT,		/* what `exporter` gives */
 	API_GRAPH,		/* `graph` of `series`, yet to be drawn */
 	API_LIVE,		/* the event stream of `vm_key` */
 };
@@ -28,17 +29,17 @@ struct api_answer {
 	const char *type;	/* content type */
 	char *text;
 	const struct asset *asset;
-	struct cursor *cursor;
+	struct exporter *exporter;
 	struct graph graph;
 	struct series *series;
 	char vm_key[RECORD_KEY_MAX + 1];	/* "" for all */
-	char file[RECORD_KEY_MAX + 16];		/* name for a download, "" for none */
+	char file[RECORD_KEY_MAX + 24];		/* name for a download, "" for none */
 	const char *allow;			/* of status 405; NULL: "GET, HEAD" */
 };
 
 /*
  * Answer a GET of @path. @stats is the store's, @vitals is what is not stored. The answer, which may be an error
- * in the form of vmexit-http(7), is freed with api_answer_done(); its cursor must
+ * in the form of vmexit-http(7), is freed with api_answer_done(); its exporter must
  * not outlive @query.
  */
 void api_get(struct query *query, const char *path, struct params *params,

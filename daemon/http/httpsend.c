@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/query/cursor.h"
 #include "web/assets.h"
 
 #define DRAWING_MAX 2			/* graphs at a time */
@@ -106,35 +105,18 @@ static enum MHD_Result send_asset(struct http_request *request)
 	return send_response(request, response);
 }
 
-static ssize_t read_csv(void *cls, uint64_t position, char *buf, size_t max)
+static ssize_t read_export(void *cls, uint64_t position, char *buf, size_t max)
 {
 	struct http_request *request = cls;
-	size_t copied = 0;
+	ssize_t n = exporter_read(request->answer.exporter, buf, max);
 
 	(void)position;
-	while (copied < max) {
-		size_t n = request->line_len - request->line_pos;
-
-		if (n == 0) {
-			const struct row_pair *pair;
-			int r = cursor_next(request->answer.cursor, &pair);
-
-			/* An error cuts the answer short, which the client can tell. */
-			if (r < 0)
-				return MHD_CONTENT_READER_END_WITH_ERROR;
-			if (r == 0)
-				break;
-			request->line_len = csv_row(request->line, request->answer.vm_key,
-						    &pair->row);
-			request->line_pos = 0;
-			continue;
-		}
-		n = n < max - copied ? n : max - copied;
-		memcpy(buf + copied, request->line + request->line_pos, n);
-		request->line_pos += n;
-		copied += n;
-	}
-	return copied ? (ssize_t)copied : MHD_CONTENT_READER_END_OF_STREAM;
+	/* Nothing yet: others have their turn before this is called again. */
+	if (n == -EAGAIN)
+		return 0;
+	/* An error cuts the answer short, which the client can tell. */
+	return n < 0 ? MHD_CONTENT_READER_END_WITH_ERROR
+	       : n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
 static ssize_t read_live(void *cls, uint64_t position, char *buf, size_t max)
@@ -262,9 +244,8 @@ enum MHD_Result httpsend_answer(struct http_request *request)
 		return httpsend_text(request);
 	case API_ASSET:
 		return send_asset(request);
-	case API_CSV:
-		request->line_len = csv_header(request->line);
-		return send_stream(request, read_csv);
+	case API_EXPORT:
+		return send_stream(request, read_export);
 	case API_LIVE:
 		return send_live(request);
 	case API_GRAPH:

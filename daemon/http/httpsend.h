@@ -11,7 +11,6 @@
 #include <stdbool.h>
 
 #include "daemon/http/api.h"
-#include "daemon/form/csv.h"
 #include "daemon/http/hostnames.h"
 #include "daemon/http/live.h"
 #include "daemon/http/peer.h"
@@ -62,10 +61,6 @@ struct http_request {
 	int draw_error;
 	char *picture;
 	size_t picture_size;
-
-	/* A CSV being sent. */
-	char line[CSV_LINE_MAX];
-	size_t line_len, line_pos;
 
 	/* A live stream; suspended while it hangs on http->waiting. */
 	struct live_reader reader;

@@ -80,6 +80,22 @@ int params_uint(struct params *params, const char *key, unsigned int min, unsign
 	return 0;
 }
 
+int params_u64(struct params *params, const char *key, uint64_t *value)
+{
+	const char *text = params_get(params, key);
+	unsigned long long v;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (errno || !isdigit((unsigned char)*text) || *end)
+		return params_refuse(params, "%s = '%.40s' is not a number of up to 64 bits", key, text);
+	*value = v;
+	return 0;
+}
+
 /* ".123456789" or nothing, as nanoseconds; moves @p behind it. */
 static int64_t fraction_ns(const char **p)
 {

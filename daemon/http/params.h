@@ -29,6 +29,7 @@ int params_check(struct params *params, const char *known);
 /* Each leaves its output alone when the parameter is absent, and returns 0 or -EINVAL. */
 int params_uint(struct params *params, const char *key, unsigned int min, unsigned int max,
 		unsigned int *value);
+int params_u64(struct params *params, const char *key, uint64_t *value);
 /* Seconds since the epoch with a fraction, or RFC 3339, as nanoseconds. */
 int params_time(struct params *params, const char *key, int64_t *value_ns);
 

@@ -25,7 +25,7 @@ enum {
 #define VM_COLUMNS "id, key, name, state, agent, leaf, error"
 #define BOOT_COLUMNS \
 	"id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id, kernel, agent," \
-	" vcpus, tsc_khz, reason_namespace"
+	" vcpus, tsc_khz, reason_namespace, created_ns, generation"
 static const char *const sql[STMTS] = {
 	[STMT_VMS] = "SELECT " VM_COLUMNS " FROM vm ORDER BY name, key",
 	[STMT_VM_BY_KEY] = "SELECT " VM_COLUMNS " FROM vm WHERE key = ?",
@@ -153,6 +153,9 @@ static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
 	boot->vcpus = sqlite3_column_int64(stmt, 10);
 	boot->tsc_khz = sqlite3_column_int64(stmt, 11);
 	boot->reason_namespace = sqlite3_column_int64(stmt, 12);
+	boot->created_ns = sqlite3_column_int64(stmt, 13);
+	boot->has_generation = sqlite3_column_type(stmt, 14) != SQLITE_NULL;
+	boot->generation = sqlite3_column_int64(stmt, 14);
 }
 
 int query_vms(struct query *query, query_vm_fn fn, void *ctx)

@@ -10,7 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/form/csv.h"
 #include "daemon/query/cursor.h"
 #include "daemon/query/series.h"
 #include "daemon/store/store.c"
@@ -255,14 +254,12 @@ static void test_query(void)
 	struct query_filter filter = { 0 };
 	struct series *series = NULL;
 	struct query *query = NULL;
-	char line[CSV_LINE_MAX];
 	struct query_span span;
 	struct row_pair latest;
 	struct query_vm found;
 	struct boot read;
 	uint64_t exits = 0;
 	double sum = 0;
-	size_t len;
 
 	(void)first;
 	boot->vcpus = 1;
@@ -321,12 +318,6 @@ static void test_query(void)
 	ok(series_read(query, &filter, wants, 1, &few, &series) == 0 && !series,
 	   "a boot without samples has no curve");
 	test_first_interval(store, query);
-
-	len = csv_row(line, "uuid-2", &latest.row);
-	ok(len > 0 && strncmp(line, "2025-11-23T07:13:20.000000Z,1763882000.000000,uuid-2,2,host,"
-				    "3000,,300000,300000000,1000000,1,,,,,0.000000000,,,,",
-			      105) == 0,
-	   "a CSV row: %.*s", (int)len - 2, line);
 	query_free(query);
 	store_free(store);
 }
