@@ -4,10 +4,11 @@
 #define TIME(ns) "strftime('%Y-%m-%dT%H:%M:%fZ', (" ns ") / 1e9, 'unixepoch')"
 #define SOURCE(column) "iif(" column " = 0, 'guest', 'host')"
 
-/* The boot of a row s, in words. */
-#define WHOSE \
+/* The boot of a row s, in words; t_ns is what a statement is limited by. */
+#define IN_WORDS \
 	"v.name AS vm, b.number AS boot, " SOURCE("s.source") " AS source, " TIME("s.t_ns") \
 	" AS time, (s.t_ns - b.opened_ns) / 1e9 AS boot_s"
+#define WHOSE IN_WORDS ", s.t_ns"
 #define FROM_BOOT " JOIN main.boot b ON b.id = s.boot JOIN main.vm v ON v.id = b.vm"
 
 /* Rows of sample_value of one kind. */
@@ -40,7 +41,7 @@ const char views_sql[] =
 	" (g.to_ns - g.from_ns) / 1e9 AS seconds, g.count AS samples, g.cause"
 	" FROM main.gap g JOIN main.boot b ON b.id = g.boot JOIN main.vm v ON v.id = b.vm;"
 
-	"CREATE TEMP VIEW samples AS SELECT " WHOSE ", s.* FROM sample s" FROM_BOOT ";"
+	"CREATE TEMP VIEW samples AS SELECT " IN_WORDS ", s.* FROM sample s" FROM_BOOT ";"
 
 	"CREATE TEMP VIEW rates AS SELECT " WHOSE ", (s.t_ns - s.before_ns) / 1e9 AS seconds,"
 	" (s.exits - s.before_exits) * 1e9 / (s.t_ns - s.before_ns) AS exits_per_s, "
