@@ -46,17 +46,21 @@ static void log_refusal(long status, const char *text)
 	json_decref(root);
 }
 
+static int nobody(const char *socket)
+{
+	log_error("nobody answers at %s; is vmexitd running, and may you open the socket "
+		  "(group vmexit)? --socket names another",
+		  socket);
+	return -ECONNREFUSED;
+}
+
 static int perform(CURL *curl, const char *socket, struct answer *answer)
 {
 	CURLcode rc = curl_easy_perform(curl);
 	long status = 0;
 
-	if (rc == CURLE_COULDNT_CONNECT) {
-		log_error("nobody answers at %s; is vmexitd running, and may you open the socket "
-			  "(group vmexit)? --socket names another",
-			  socket);
-		return -ECONNREFUSED;
-	}
+	if (rc == CURLE_COULDNT_CONNECT)
+		return nobody(socket);
 	if (rc != CURLE_OK) {
 		log_error("asking vmexitd at %s: %s", socket, curl_easy_strerror(rc));
 		return -EIO;
@@ -142,5 +146,97 @@ int client_post(const char *socket, const char *vm, const char *what, const char
 	curl_slist_free_all(headers);
 	curl_easy_cleanup(curl);
 	*ret_text = answer.text;
+	return r;
+}
+
+/* A stream that says nothing for so long is dead. */
+#define STALL_S 120L
+
+struct stream {
+	CURL *curl;
+	client_piece_fn fn;
+	void *ctx;
+	struct answer refusal;		/* instead of a stream */
+	int error;			/* of fn */
+};
+
+static size_t take_piece(char *data, size_t size, size_t n, void *ctx)
+{
+	struct stream *stream = ctx;
+	long status = 0;
+
+	curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200)
+		return take(data, size, n, &stream->refusal);
+	stream->error = stream->fn(stream->ctx, data, size * n);
+	return stream->error < 0 ? 0 : size * n;
+}
+
+/* "?boot=1&..." behind @url. Returns 0 or -EINVAL. */
+static int add_params(char *url, size_t size, const struct client_param *params, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		size_t len = strlen(url);
+		char *value = curl_easy_escape(NULL, params[i].value, 0);
+		int n = value ? snprintf(url + len, size - len, "%c%s=%s", i ? '&' : '?',
+					 params[i].name, value)
+			      : -1;
+
+		curl_free(value);
+		if (n < 0 || (size_t)n >= size - len) {
+			log_error("%s is too long", params[i].name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int perform_stream(struct stream *stream, const char *socket)
+{
+	/* What went wrong with a piece has been said. */
+	char error[CURL_ERROR_SIZE] = "";
+	CURLcode rc;
+	long status = 0;
+
+	curl_easy_setopt(stream->curl, CURLOPT_ERRORBUFFER, error);
+	rc = curl_easy_perform(stream->curl);
+	if (stream->error < 0)
+		return stream->error;
+	curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (rc == CURLE_COULDNT_CONNECT)
+		return nobody(socket);
+	if (rc != CURLE_OK) {
+		log_error("%s: %s", status == 200 ? "the answer was cut short" : socket,
+			  *error ? error : curl_easy_strerror(rc));
+		return -EIO;
+	}
+	if (status != 200)
+		log_refusal(status, stream->refusal.text ? stream->refusal.text : "");
+	return status == 200 ? 0 : status == 404 ? -ENOENT : -EIO;
+}
+
+int client_stream(const char *socket, const char *vm, const char *what,
+		  const struct client_param *params, size_t count, client_piece_fn fn, void *ctx)
+{
+	struct stream stream = { .fn = fn, .ctx = ctx };
+	char url[8192];
+	int r = make_url(url, sizeof(url), vm, what);
+
+	if (r == 0)
+		r = add_params(url, sizeof(url), params, count);
+	if (r < 0)
+		return r;
+	stream.curl = prepare(socket, url, NULL);
+	if (!stream.curl)
+		return -ENOMEM;
+	curl_easy_setopt(stream.curl, CURLOPT_TIMEOUT, 0L);
+	curl_easy_setopt(stream.curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(stream.curl, CURLOPT_LOW_SPEED_TIME, STALL_S);
+	curl_easy_setopt(stream.curl, CURLOPT_BUFFERSIZE, 262144L);
+	curl_easy_setopt(stream.curl, CURLOPT_WRITEFUNCTION, take_piece);
+	curl_easy_setopt(stream.curl, CURLOPT_WRITEDATA, &stream);
+	r = perform_stream(&stream, socket);
+	curl_easy_cleanup(stream.curl);
+	free(stream.refusal.text);
 	return r;
 }

@@ -3,6 +3,8 @@
 #ifndef DAEMON_CTL_CLIENT_H
 #define DAEMON_CTL_CLIENT_H
 
+#include <stddef.h>
+
 #define CLIENT_DEFAULT_SOCKET "/run/vmexit/api.sock"
 
 /*
@@ -17,5 +19,17 @@ int client_get(const char *socket, const char *path, char **ret_text);
  */
 int client_post(const char *socket, const char *vm, const char *what, const char *body,
 		char **ret_text);
+
+struct client_param {
+	const char *name, *value;
+};
+
+/*
+ * GET /api/v1/vms/@vm/@what with @params, however long the answer is: its pieces go to @fn,
+ * which ends it with a -errno. Returns 0 when it came as a whole, or -errno.
+ */
+typedef int (*client_piece_fn)(void *ctx, const char *data, size_t len);
+int client_stream(const char *socket, const char *vm, const char *what,
+		  const struct client_param *params, size_t count, client_piece_fn fn, void *ctx);
 
 #endif

@@ -16,4 +16,10 @@ int command_attach(const struct command_context *ctx, int argc, char **argv);
 int command_detach(const struct command_context *ctx, int argc, char **argv);
 int command_rate(const struct command_context *ctx, int argc, char **argv);
 
+/* These have options of their own: argv[0] is the command's name. */
+int command_export(const struct command_context *ctx, int argc, char **argv);
+int command_import(const struct command_context *ctx, int argc, char **argv);
+int command_sql(const struct command_context *ctx, int argc, char **argv);
+int command_backup(const struct command_context *ctx, int argc, char **argv);
+
 #endif

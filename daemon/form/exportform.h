@@ -45,6 +45,9 @@ struct exportform {
 
 extern const struct exportform widecsv, longcsv, jsonlines;
 
+/* The order of a sample's series in exports, the same whatever block it is in. */
+int exportform_compare(const struct key *a, const struct key *b);
+
 /* The values of a block's series, row by row. */
 struct exportvalue {
 	uint32_t series;

@@ -22,8 +22,7 @@ static int compare_names(const struct key *a, const struct key *b)
 	return r ? r : (int)a->name_len - (int)b->name_len;
 }
 
-/* The same whatever block a sample is in. */
-static int compare_keys(const struct key *a, const struct key *b)
+int exportform_compare(const struct key *a, const struct key *b)
 {
 	int group = group_of(a) - group_of(b);
 	int r;
@@ -43,7 +42,7 @@ struct column {
 
 static int by_key(const void *a, const void *b)
 {
-	return compare_keys(&((const struct column *)a)->key, &((const struct column *)b)->key);
+	return exportform_compare(&((const struct column *)a)->key, &((const struct column *)b)->key);
 }
 
 static int collect(struct chunk *chunk, struct column *columns)

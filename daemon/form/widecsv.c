@@ -6,76 +6,12 @@
 #include <string.h>
 
 #include "daemon/form/exportform.h"
+#include "daemon/form/widecolumns.h"
 #include "daemon/store/chunk.h"
-
-enum put {
-	PUT_NOTHING,			/* not known */
-	PUT_TEXT,			/* the same in every row of a block */
-	PUT_NUMBER,
-	PUT_SIGNED,
-	PUT_FLAG,			/* 1 where there is a value, else 0 */
-	PUT_MICROS,			/* of microseconds; of nanoseconds, to the microsecond; */
-	PUT_CUT,			/* of nanoseconds: in seconds */
-	PUT_NANOS,
-	PUT_TIME,			/* nanoseconds as RFC 3339, and since the epoch, both cut */
-	PUT_EPOCH,
-};
-
-/* What stands in a column of every sample. */
-struct column {
-	const char *name;
-	enum put put;
-	uint8_t kind;			/* of the key */
-	uint32_t id;			/* likewise; of TEXT: enum text */
-};
-
-enum text { TEXT_VM, TEXT_BOOT, TEXT_SOURCE, TEXT_TSC, TEXT_VCPUS, TEXT_NAME, TEXT_CAUSE,
-	    TEXT_OPENED, TEXT_CLOSED, TEXT_CREATED, TEXT_GENERATION, TEXT_NAMESPACE, TEXTS };
-
-#define FIELD(name, put, field) { name, put, KEY_FIELD, field }
-#define TEXT(name, text) { name, PUT_TEXT, 0, text }
-
-/* The first ones are known to many a script: new ones go behind the workload's. */
-static const struct column columns[] = {
-	FIELD("time", PUT_TIME, FIELD_T_NS),
-	FIELD("epoch_s", PUT_EPOCH, FIELD_T_NS),
-	TEXT("vm", TEXT_VM),
-	TEXT("boot", TEXT_BOOT),
-	TEXT("source", TEXT_SOURCE),
-	FIELD("sequence", PUT_NUMBER, FIELD_SEQUENCE),
-	FIELD("uptime_s", PUT_CUT, FIELD_T_BOOT_NS),
-	FIELD("exits", PUT_NUMBER, FIELD_EXITS),
-	FIELD("handling_cycles", PUT_NUMBER, FIELD_HANDLING),
-	TEXT("tsc_khz", TEXT_TSC),
-	TEXT("vcpus", TEXT_VCPUS),
-	FIELD("away_cycles", PUT_NUMBER, FIELD_AWAY),
-	FIELD("idle_cycles", PUT_NUMBER, FIELD_IDLE),
-	FIELD("agent_exits", PUT_NUMBER, FIELD_AGENT_EXITS),
-	FIELD("taken", PUT_NUMBER, FIELD_TAKEN),
-	FIELD("clock_error_s", PUT_NANOS, FIELD_CLOCK_ERROR_NS),
-	FIELD("interval_s", PUT_MICROS, FIELD_INTERVAL_US),
-#define X(identifier, type, unit) \
-	{ #identifier, PUT_NUMBER, KEY_WORKLOAD, WORKLOAD_##identifier },
-	WORKLOAD_MAP(X)
-#undef X
-	FIELD("t_ns", PUT_SIGNED, FIELD_T_NS),
-	FIELD("t_boot_ns", PUT_NUMBER, FIELD_T_BOOT_NS),
-	FIELD("pace", PUT_NUMBER, FIELD_PACE),
-	FIELD("after_gap", PUT_FLAG, FIELD_GAP),
-	TEXT("vm_name", TEXT_NAME),
-	TEXT("boot_cause", TEXT_CAUSE),
-	TEXT("boot_opened_ns", TEXT_OPENED),
-	TEXT("boot_closed_ns", TEXT_CLOSED),
-	TEXT("boot_created_ns", TEXT_CREATED),
-	TEXT("boot_generation", TEXT_GENERATION),
-	TEXT("reason_namespace", TEXT_NAMESPACE),
-};
-
-#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
 
 /* A column of a block on its way out. */
 struct cell {
-	enum put put;
+	enum wide_put put;
 	size_t next, count;		/* values */
 	const uint64_t *values;
 	const uint32_t *rows;		/* NULL: every row has one */
@@ -89,8 +25,8 @@ struct widecsv {
 	size_t count;
 	size_t row_max;			/* bytes */
 	struct digits_day day;
-	char texts[TEXTS][CELLS_CSV_MAX(RECORD_NAME_MAX) + 1];
-	size_t lens[TEXTS];
+	char texts[WIDE_TEXTS][CELLS_CSV_MAX(RECORD_NAME_MAX) + 1];
+	size_t lens[WIDE_TEXTS];
 };
 
 static int begin(const struct exportform_of *of, void **ret_form)
@@ -98,7 +34,7 @@ static int begin(const struct exportform_of *of, void **ret_form)
 	struct widecsv *w = calloc(1, sizeof(*w));
 
 	if (w)
-		w->cells = calloc(COLUMNS + 3 * of->columns->count, sizeof(*w->cells));
+		w->cells = calloc(wide_columns_count + 3 * of->columns->count, sizeof(*w->cells));
 	if (!w || !w->cells) {
 		free(w);
 		return -ENOMEM;
@@ -121,10 +57,10 @@ static void header(void *form)
 	struct widecsv *w = form;
 	const struct exportcolumns *more = w->of.columns;
 
-	for (size_t i = 0; i < COLUMNS; i++) {
+	for (size_t i = 0; i < wide_columns_count; i++) {
 		if (i > 0)
 			cells_add(w->of.out, ",", 1);
-		cells_add(w->of.out, columns[i].name, strlen(columns[i].name));
+		cells_add(w->of.out, wide_columns[i].name, strlen(wide_columns[i].name));
 	}
 	for (size_t i = 0; i < more->count; i++) {
 		enum key_kind kind;
@@ -141,13 +77,13 @@ static void header(void *form)
 	cells_add(w->of.out, "\r\n", 2);
 }
 
-static void set_string(struct widecsv *w, enum text text, const char *string)
+static void set_string(struct widecsv *w, enum wide_text text, const char *string)
 {
 	w->lens[text] = cells_put_csv(w->texts[text], string, strlen(string)) - w->texts[text];
 }
 
 /* 0 is not known, and so is an empty cell. */
-static void set_number(struct widecsv *w, enum text text, bool known, int64_t number)
+static void set_number(struct widecsv *w, enum wide_text text, bool known, int64_t number)
 {
 	char *end = known ? digits_put_signed(w->texts[text], number) : w->texts[text];
 
@@ -160,32 +96,32 @@ static void set_texts(struct widecsv *w, const struct exportwalk_at *at)
 	const char *cause = exportform_cause(boot->cause);
 	const char *namespace = exportform_namespace(boot->reason_namespace);
 
-	set_string(w, TEXT_VM, w->of.vm->key);
-	set_number(w, TEXT_BOOT, true, boot->number);
-	set_string(w, TEXT_SOURCE, at->source == SOURCE_GUEST ? "guest" : "host");
-	set_number(w, TEXT_TSC, boot->tsc_khz, boot->tsc_khz);
-	set_number(w, TEXT_VCPUS, boot->vcpus, boot->vcpus);
-	set_string(w, TEXT_NAME, w->of.vm->name);
-	set_string(w, TEXT_CAUSE, cause ? cause : "");
-	set_number(w, TEXT_OPENED, true, boot->opened_ns);
-	set_number(w, TEXT_CLOSED, boot->closed_ns, boot->closed_ns);
-	set_number(w, TEXT_CREATED, boot->created_ns, boot->created_ns);
-	w->lens[TEXT_GENERATION] = 0;
+	set_string(w, WIDE_TEXT_VM, w->of.vm->key);
+	set_number(w, WIDE_TEXT_BOOT, true, boot->number);
+	set_string(w, WIDE_TEXT_SOURCE, at->source == SOURCE_GUEST ? "guest" : "host");
+	set_number(w, WIDE_TEXT_TSC, boot->tsc_khz, boot->tsc_khz);
+	set_number(w, WIDE_TEXT_VCPUS, boot->vcpus, boot->vcpus);
+	set_string(w, WIDE_TEXT_NAME, w->of.vm->name);
+	set_string(w, WIDE_TEXT_CAUSE, cause ? cause : "");
+	set_number(w, WIDE_TEXT_OPENED, true, boot->opened_ns);
+	set_number(w, WIDE_TEXT_CLOSED, boot->closed_ns, boot->closed_ns);
+	set_number(w, WIDE_TEXT_CREATED, boot->created_ns, boot->created_ns);
+	w->lens[WIDE_TEXT_GENERATION] = 0;
 	if (boot->has_generation)
-		w->lens[TEXT_GENERATION] = digits_put(w->texts[TEXT_GENERATION], boot->generation) -
-					   w->texts[TEXT_GENERATION];
+		w->lens[WIDE_TEXT_GENERATION] = digits_put(w->texts[WIDE_TEXT_GENERATION], boot->generation) -
+					   w->texts[WIDE_TEXT_GENERATION];
 	if (*namespace)
-		set_string(w, TEXT_NAMESPACE, namespace);
+		set_string(w, WIDE_TEXT_NAMESPACE, namespace);
 	else
-		set_number(w, TEXT_NAMESPACE, boot->reason_namespace, boot->reason_namespace);
+		set_number(w, WIDE_TEXT_NAMESPACE, boot->reason_namespace, boot->reason_namespace);
 }
 
 /* Returns 0, or -EBADMSG for a damaged column. */
-static int set_cell(struct chunk *chunk, const struct key *key, enum put put, struct cell *cell)
+static int set_cell(struct chunk *chunk, const struct key *key, enum wide_put put, struct cell *cell)
 {
 	const struct chunk_column *c = chunk_find(chunk, key);
 
-	*cell = (struct cell){ .put = put == PUT_FLAG ? put : PUT_NOTHING };
+	*cell = (struct cell){ .put = put == WIDE_FLAG ? put : WIDE_NOTHING };
 	if (!c)
 		return chunk_is_damaged(chunk) ? -EBADMSG : 0;
 	cell->put = put;
@@ -200,17 +136,17 @@ static int set_fixed(struct widecsv *w, const struct exportwalk_at *at)
 	bool is_host = at->source == SOURCE_HOST;
 	int r = 0;
 
-	for (size_t i = 0; i < COLUMNS && r == 0; i++) {
+	for (size_t i = 0; i < wide_columns_count && r == 0; i++) {
 		struct cell *cell = &w->cells[i];
-		struct key key = { .kind = columns[i].kind, .id = columns[i].id };
+		struct key key = { .kind = wide_columns[i].kind, .id = wide_columns[i].id };
 
-		if (columns[i].put == PUT_TEXT)
-			*cell = (struct cell){ .put = PUT_TEXT, .text = w->texts[columns[i].id],
-					       .len = w->lens[columns[i].id] };
+		if (wide_columns[i].put == WIDE_TEXT)
+			*cell = (struct cell){ .put = WIDE_TEXT, .text = w->texts[wide_columns[i].id],
+					       .len = w->lens[wide_columns[i].id] };
 		else if (is_host && key.kind == KEY_FIELD && key.id == FIELD_T_BOOT_NS)
-			*cell = (struct cell){ .put = PUT_NOTHING };
+			*cell = (struct cell){ .put = WIDE_NOTHING };
 		else
-			r = set_cell(at->chunk, &key, columns[i].put, cell);
+			r = set_cell(at->chunk, &key, wide_columns[i].put, cell);
 	}
 	return r;
 }
@@ -221,7 +157,7 @@ static int set_more(struct widecsv *w, const struct exportwalk_at *at)
 	const struct exportcolumns *more = w->of.columns;
 	int r = 0;
 
-	w->count = COLUMNS;
+	w->count = wide_columns_count;
 	for (size_t i = 0; i < more->count; i++) {
 		struct exportcolumn own;
 		enum key_kind kind;
@@ -233,9 +169,9 @@ static int set_more(struct widecsv *w, const struct exportwalk_at *at)
 		for (; keys > 0 && r == 0; keys--, key.kind++) {
 			struct cell *cell = &w->cells[w->count++];
 
-			*cell = (struct cell){ .put = PUT_NOTHING };
+			*cell = (struct cell){ .put = WIDE_NOTHING };
 			if (ours)
-				r = set_cell(at->chunk, &key, PUT_NUMBER, cell);
+				r = set_cell(at->chunk, &key, WIDE_NUMBER, cell);
 		}
 	}
 	return r;
@@ -251,25 +187,25 @@ static int enter(void *form, const struct exportwalk_at *at)
 	if (r == 0)
 		r = set_more(w, at);
 	w->row_max = 2 * DIGITS_TIME_MAX + w->count * (DIGITS_MAX + 4);
-	for (size_t i = 0; i < TEXTS; i++)
+	for (size_t i = 0; i < WIDE_TEXTS; i++)
 		w->row_max += w->lens[i];
 	return r;
 }
 
-static char *put_value(struct widecsv *w, char *p, enum put put, uint64_t value)
+static char *put_value(struct widecsv *w, char *p, enum wide_put put, uint64_t value)
 {
 	switch (put) {
-	case PUT_SIGNED:
+	case WIDE_SIGNED:
 		return digits_put_signed(p, value);
-	case PUT_MICROS:
+	case WIDE_MICROS:
 		return digits_put_seconds(p, value * 1000, 6);
-	case PUT_CUT:
+	case WIDE_CUT:
 		return digits_put_seconds(p, value, 6);
-	case PUT_NANOS:
+	case WIDE_NANOS:
 		return digits_put_seconds(p, value, 9);
-	case PUT_TIME:
+	case WIDE_TIME:
 		return digits_put_time(p, value, 6, &w->day);
-	case PUT_EPOCH:
+	case WIDE_EPOCH:
 		return digits_put_epoch(p, value, 6);
 	default:
 		return digits_put(p, value);
@@ -292,14 +228,14 @@ static void put_row(void *form, uint32_t row)
 	if (!p)
 		return;
 	for (struct cell *cell = w->cells; cell < w->cells + w->count; cell++) {
-		if (cell->put == PUT_TEXT) {
+		if (cell->put == WIDE_TEXT) {
 			memcpy(p, cell->text, cell->len);
 			p += cell->len;
-		} else if (cell->put == PUT_FLAG) {
+		} else if (cell->put == WIDE_FLAG) {
 			*p++ = cell->values && (!cell->rows || is_in(cell, row)) ? '1' : '0';
-		} else if (cell->put != PUT_NOTHING) {
+		} else if (cell->put != WIDE_NOTHING) {
 			if (!cell->rows)
-				p = cell->put == PUT_NUMBER
+				p = cell->put == WIDE_NUMBER
 					    ? digits_put(p, cell->values[row])
 					    : put_value(w, p, cell->put, cell->values[row]);
 			else if (is_in(cell, row))

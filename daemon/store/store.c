@@ -253,8 +253,8 @@ static void refuse_reading(struct store *store, struct boot *boot, const struct 
 	set_last(boot, SOURCE_HOST, sample);
 }
 
-int store_add(struct store *store, struct boot *boot, enum sample_source source,
-	      const struct sample *sample)
+int store_add_stored(struct store *store, struct boot *boot, enum sample_source source,
+		     const struct sample *sample)
 {
 	uint8_t *detail;
 	struct pending *p = NULL;
@@ -266,14 +266,11 @@ int store_add(struct store *store, struct boot *boot, enum sample_source source,
 		p = push_limited(store, boot, PENDING_SAMPLE);
 	if (!p) {
 		free(detail);
-		if (source == SOURCE_HOST)
-			refuse_reading(store, boot, sample);
 		return -ENOBUFS;
 	}
 	p->source = source;
 	p->sequence = sample->sequence;
 	p->sample = *sample;
-	p->sample.has |= SAMPLE_HAS_CLOCK_ERROR;
 	p->sample.detail = detail;
 	if (detail)
 		memcpy(detail, sample->detail, sample->detail_len);
@@ -281,6 +278,19 @@ int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	boot->last_sequence[source] = sample->sequence;
 	set_last(boot, source, sample);
 	return 0;
+}
+
+int store_add(struct store *store, struct boot *boot, enum sample_source source,
+	      const struct sample *sample)
+{
+	struct sample whole = *sample;
+	int r;
+
+	whole.has |= SAMPLE_HAS_CLOCK_ERROR;
+	r = store_add_stored(store, boot, source, &whole);
+	if (r < 0 && source == SOURCE_HOST)
+		refuse_reading(store, boot, sample);
+	return r;
 }
 
 int store_add_mark(struct store *store, struct boot *boot, const struct mark *mark)

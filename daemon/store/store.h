@@ -67,9 +67,13 @@ void store_boot_changed(struct store *store, struct boot *boot);
  * Each queues one record (copied). Returns 0, or -ENOBUFS while store_is_full(): then
  * it was not taken. A sample's t_wall_ns is host time, clock_error_ns that time's
  * error. One of the host that is refused is a gap, as nobody else keeps it.
+ * store_add_stored() is for those that were stored elsewhere before: the error need not be
+ * known, and what is refused is no gap.
  */
 int store_add(struct store *store, struct boot *boot, enum sample_source source,
 	      const struct sample *sample);
+int store_add_stored(struct store *store, struct boot *boot, enum sample_source source,
+		     const struct sample *sample);
 int store_add_mark(struct store *store, struct boot *boot, const struct mark *mark);
 
 /*

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/ctl/progress.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What is over by then needs no words. */
+#define QUIET_MS 2000
+#define EVERY_MS 500
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void progress_begin(struct progress *progress, const char *what)
+{
+	*progress = (struct progress){ .what = what, .began_ms = now_ms() };
+}
+
+void progress_show(struct progress *progress, uint64_t bytes, uint64_t total)
+{
+	int64_t now = now_ms();
+
+	if (now - progress->began_ms < QUIET_MS || now - progress->shown_ms < EVERY_MS ||
+	    !isatty(STDERR_FILENO))
+		return;
+	progress->shown_ms = now;
+	fprintf(stderr, "\r%s: %.1f MB", progress->what, bytes / 1e6);
+	if (total)
+		fprintf(stderr, " of %.1f MB", total / 1e6);
+	fprintf(stderr, ", %.1f MB/s  ", bytes / 1e3 / (now - progress->began_ms));
+}
+
+void progress_end(struct progress *progress)
+{
+	if (progress->shown_ms)
+		fputc('\n', stderr);
+}
