@@ -15,8 +15,11 @@
 #include "daemon/store/schema.h"
 #include "guest-agent/shared/log.h"
 
-/* Instructions of SQLite's machine from one look at the progress to the next. */
-#define PROGRESS_STEPS 20000
+/*
+ * Instructions of SQLite's machine from one look at the progress to the next. A row, which
+ * may be a chunk of 100 kB, takes some ten.
+ */
+#define PROGRESS_STEPS 200
 
 struct copying {
 	const char *to;
