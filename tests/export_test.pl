@@ -312,6 +312,16 @@ subtest 'refused' => sub {
 	like(ctl('import', "--database=$dir/v.db", "$dir/out.csv")->{err}, qr/v\.db is there already/, 'a database that is there is not imported into');
 	is(system("$ctl import --database=$dir/new.db - <$dir/out.csv >/dev/null"), 0, 'from standard input') };
 
+# ---- the manual page ----
+subtest 'vmexitctl(1)' => sub {
+	my $help = ctl('--help')->{out};
+	my $page = slurp("$FindBin::Bin/../daemon/ctl/vmexitctl.1");
+	my @commands = $help =~ /^  ([a-z]+) /mg;
+	my @options = $help =~ /--([a-z]+)/g;
+	cmp_ok(scalar @commands, '>=', 8, 'commands');
+	is_deeply([grep { $page !~ /^\.(?:It )?Cm .*\b$_\b/m } @commands], [], 'the page has all of them');
+	is_deeply([grep { $page !~ /-$_\b/ } @options], [], 'and all options') };
+
 # ---- backup, with the daemon of above ----
 subtest 'backup' => sub {
 	my $r = ctl('backup', "--database=$dir/v.db", "$dir/copy.db");

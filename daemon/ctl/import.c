@@ -70,6 +70,18 @@ static int read_in(struct import *m, struct rebuild *rebuild)
 	return r;
 }
 
+/* Whether the store has put all into the one file when it was closed. */
+static int check_closed(const char *path)
+{
+	char wal[PATH_MAX + 32];
+
+	(void)snprintf(wal, sizeof(wal), "%s-wal", path);
+	if (access(wal, F_OK) < 0)
+		return 0;
+	log_error("the new database could not be closed; is the disk full?");
+	return -EIO;
+}
+
 static int to_database(struct import *m)
 {
 	struct rebuild *rebuild;
@@ -83,6 +95,8 @@ static int to_database(struct import *m)
 		r = read_in(m, rebuild);
 		rebuild_free(rebuild);
 	}
+	if (r == 0)
+		r = check_closed(aside.path);
 	if (r == 0)
 		r = aside_keep(&aside, false);
 	aside_end(&aside);

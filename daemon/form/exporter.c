@@ -173,41 +173,62 @@ static int put_events(struct exporter *x, uint64_t sequence)
 	return r;
 }
 
-/* The next part or block. */
+static void begin_part(struct exporter *x)
+{
+	x->in_part = true;
+	if (x->at.first_source)
+		x->boot_told = false;
+	if (x->events)
+		exportevents_begin(x->events, x->at.boot, x->at.source, x->what.after);
+	/* A boot of which there is nothing is told of only where no time is asked for. */
+	if (!x->what.filter.from_ns && !x->what.filter.to_ns)
+		tell_boot(x);
+}
+
+static int begin_block(struct exporter *x)
+{
+	int r;
+
+	if (x->events)
+		exportevents_again(x->events);
+	r = x->form->enter(x->state, &x->at);
+	x->in_block = r == 0;
+	x->row = x->at.row;
+	/* What is damaged is a hole. */
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* The next part or block, and in front of a part what is behind the last sample before. */
+static int walk_on(struct exporter *x, struct exportwalk_at *at)
+{
+	int next = exportwalk_next(x->walk, at), r = 0;
+
+	if (x->in_part && x->events && (next == EXPORTWALK_END || next == EXPORTWALK_PART)) {
+		exportevents_again(x->events);
+		r = put_events(x, UINT64_MAX);
+	}
+	return r < 0 ? r : next;
+}
+
 static int step(struct exporter *x)
 {
 	struct exportwalk_at at = x->at;
-	int r = exportwalk_next(x->walk, &at);
+	int next = x->events ? exportevents_freeze(x->events) : 0;
 
-	/* Events behind the last sample are still the old part's. */
-	if (r == EXPORTWALK_END || r == EXPORTWALK_PART) {
-		int e = x->in_part ? put_events(x, UINT64_MAX) : 0;
-
-		if (e < 0)
-			return e;
-	}
-	if (r < 0)
-		return r;
+	if (next < 0)
+		return next;
+	next = walk_on(x, &at);
+	if (x->events)
+		exportevents_thaw(x->events);
+	if (next < 0)
+		return next;
 	x->at = at;
-	if (r == EXPORTWALK_END) {
+	if (next == EXPORTWALK_BLOCK)
+		return begin_block(x);
+	if (next == EXPORTWALK_PART)
+		begin_part(x);
+	else
 		x->ended = true;
-	} else if (r == EXPORTWALK_PART) {
-		x->in_part = true;
-		if (at.first_source)
-			x->boot_told = false;
-		if (x->events)
-			exportevents_begin(x->events, at.boot, at.source, x->what.after);
-		if (!x->what.filter.from_ns && !x->what.filter.to_ns)
-			tell_boot(x);
-	} else {
-		if (x->events)
-			exportevents_again(x->events);
-		r = x->form->enter(x->state, &x->at);
-		x->in_block = r == 0;
-		x->row = at.row;
-		/* What is damaged is a hole. */
-		return r == -EBADMSG ? 0 : r;
-	}
 	return 0;
 }
 

@@ -132,8 +132,16 @@ static void boot_value(struct longcsv *l, const char *kind, const char *name, bo
 	if (known)
 		put_line(l, &(struct line){ .t_ns = l->boot->opened_ns, .source = "",
 					    .kind = kind, .name = name, .has_value = true,
-					    .value = value, .unit = unit,
-					    .is_signed = strcmp(unit, "ns") == 0 });
+					    .value = value, .unit = unit });
+}
+
+/* A time; 0 is not known. */
+static void boot_time(struct longcsv *l, const char *kind, int64_t t_ns)
+{
+	if (t_ns)
+		put_line(l, &(struct line){ .t_ns = l->boot->opened_ns, .source = "",
+					    .kind = kind, .name = "", .has_value = true,
+					    .value = t_ns, .unit = "ns", .is_signed = true });
 }
 
 static void hex(const uint8_t *bytes, size_t len, char *to)
@@ -159,8 +167,8 @@ static void put_boot(void *form, const struct boot *boot)
 	boot_value(l, "boot_cause", cause ? cause : "", true, boot->cause, "");
 	boot_text(l, "vm_name", l->of.vm->name);
 	boot_text(l, "boot_life", boot->life);
-	boot_value(l, "boot_closed_ns", "", boot->closed_ns, boot->closed_ns, "ns");
-	boot_value(l, "boot_created_ns", "", boot->created_ns, boot->created_ns, "ns");
+	boot_time(l, "boot_closed_ns", boot->closed_ns);
+	boot_time(l, "boot_created_ns", boot->created_ns);
 	boot_value(l, "boot_generation", "", boot->has_generation, boot->generation, "");
 	boot_text(l, "guest_boot_id", id);
 	boot_text(l, "kernel", boot->kernel);
@@ -191,8 +199,15 @@ static void event_value(struct longcsv *l, const struct line *first, const char 
 	line.has_value = true;
 	line.value = value;
 	line.unit = unit;
-	line.is_signed = strcmp(kind, "gap_to_ns") == 0 || strcmp(kind, "quarantine_to_ns") == 0;
 	put_line(l, &line);
+}
+
+static void event_time(struct longcsv *l, const struct line *first, const char *kind, int64_t t_ns)
+{
+	struct line line = *first;
+
+	line.is_signed = true;
+	event_value(l, &line, kind, true, t_ns, "ns");
 }
 
 static void put_mark(struct longcsv *l, struct line *line, const struct mark *mark)
@@ -214,7 +229,7 @@ static void put_range(struct longcsv *l, struct line *line, const struct range *
 	line->id = range->cause;
 	line->value = range->to;
 	put_line(l, line);
-	event_value(l, line, is_gap ? "gap_to_ns" : "quarantine_to_ns", true, range->to_ns, "ns");
+	event_time(l, line, is_gap ? "gap_to_ns" : "quarantine_to_ns", range->to_ns);
 	event_value(l, line, is_gap ? "gap_samples" : "quarantine_samples", range->count >= 0,
 		    range->count, "1");
 }

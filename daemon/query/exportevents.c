@@ -31,6 +31,7 @@ static const char sql_interval[] =
 	" ORDER BY m.sequence = ?3 DESC, b.number DESC, m.sequence DESC LIMIT 1";
 
 struct exportevents {
+	struct query *query;
 	sqlite3 *db;
 	sqlite3_stmt *stmt;
 	int64_t boot;
@@ -48,6 +49,7 @@ int exportevents_new(struct query *query, struct exportevents **ret_events)
 
 	if (!e)
 		return -ENOMEM;
+	e->query = query;
 	e->db = query_part_db(query);
 	r = db_prepare(e->db, sql_events, &e->stmt);
 	if (r < 0)
@@ -63,6 +65,16 @@ void exportevents_free(struct exportevents *events)
 		return;
 	sqlite3_finalize(events->stmt);
 	free(events);
+}
+
+int exportevents_freeze(struct exportevents *events)
+{
+	return query_part_begin(events->query);
+}
+
+void exportevents_thaw(struct exportevents *events)
+{
+	query_part_end(events->query);
 }
 
 void exportevents_begin(struct exportevents *events, const struct boot *boot,

@@ -29,6 +29,13 @@ void exportevents_free(struct exportevents *events);
 void exportevents_begin(struct exportevents *events, const struct boot *boot,
 			enum sample_source source, uint64_t after);
 
+/*
+ * From freeze (0 or -errno) to thaw samples and events are those of one moment: so that none
+ * is told of that stands behind a sample which was not there yet.
+ */
+int exportevents_freeze(struct exportevents *events);
+void exportevents_thaw(struct exportevents *events);
+
 /* More samples have been read, so there may be more: sequences are committed in order. */
 void exportevents_again(struct exportevents *events);
 
