@@ -100,14 +100,17 @@ static char *export(struct query *query, const struct exportwalk_filter *what,
 	struct exporter *exporter;
 	struct query_vm vm;
 	char *text = NULL;
-	size_t len = 0;
+	size_t len = 0, room = 0;
 	ssize_t n = -EAGAIN;
 
 	if (query_vm(query, "uuid-1", &vm) < 0 ||
 	    exporter_new(query, &vm, what, format, &exporter) < 0)
 		return NULL;
 	while (n == -EAGAIN || n > 0) {
-		text = realloc(text, len + piece + 1);
+		if (room < len + piece + 1) {
+			room = 2 * (len + piece + 1);
+			text = realloc(text, room);
+		}
 		n = exporter_read(exporter, text + len, piece);
 		len += n > 0 ? n : 0;
 	}
@@ -259,6 +262,88 @@ static void test_parts(struct query *query)
 	ok(wrong == 0, "two parts are the whole, in every form, wherever it is cut");
 }
 
+/* ---- while samples come ---- */
+
+/* What is written between two reads. */
+static void go_on(struct store *store, struct boot *boot, int *i)
+{
+	struct mark mark = { .kind = PROTO_MARK_INSTANT, .uid = 1, .label = "x" };
+
+	for (int end = *i + 11; *i < end; ++*i) {
+		add_sample(store, boot, *i);
+		if (*i % 5)
+			continue;
+		mark.sequence = 10 * *i + 1;
+		mark.t_ns = T0 + *i * S;
+		(void)store_add_mark(store, boot, &mark);
+	}
+	(void)store_flush(store, 0);
+	while (store_work(store, T0) > 0)
+		;
+}
+
+/* The sequence in the last line of @text. */
+static uint64_t last_sequence(const char *text, enum exporter_format format)
+{
+	const char *end = text + strlen(text) - 1, *p = end;
+
+	while (p > text && p[-1] != '\n')
+		p--;
+	if (format == EXPORTER_JSONL)
+		return strtoull(strstr(p, "\"sequence\":") + 11, NULL, 10);
+	for (int i = 0; i < 5; i++)
+		p = strchr(p, ',') + 1;
+	return strtoull(p, NULL, 10);
+}
+
+/* One export behind another, while more is written if @i is given; *text grows. */
+static void follow(struct store *store, struct boot *boot, struct query *query, int *i,
+		   enum exporter_format format, char **text)
+{
+	struct exportwalk_filter what = { 0 };
+	struct exporter *exporter;
+	struct query_vm vm = { 0 };
+	size_t len = *text ? strlen(*text) : 0;
+	ssize_t n = -EAGAIN;
+
+	(void)query_vm(query, "live", &vm);
+	what.filter = (struct query_filter){ .vm_id = vm.id, .boot = 1, .sources = 1 };
+	what.after = len ? last_sequence(*text, format) : 0;
+	if (exporter_new(query, &vm, &what, format, &exporter) < 0)
+		return;
+	for (int reads = 0; n == -EAGAIN || n > 0; reads++) {
+		*text = realloc(*text, len + 30001);
+		n = exporter_read(exporter, *text + len, 30000);
+		len += n > 0 ? n : 0;
+		if (i && reads < 4)
+			go_on(store, boot, i);
+	}
+	(*text)[len] = '\0';
+	exporter_free(exporter);
+}
+
+static void test_live(struct store *store, struct query *query)
+{
+	static const enum exporter_format formats[] = { EXPORTER_WIDE, EXPORTER_LONG, EXPORTER_JSONL };
+	struct boot *boot = store_boot(store, store_vm(store, "live", "live"), BOOT_FOUND, "x", T0);
+	int i = 2000;
+
+	boot->reason_namespace = VMEXIT_REASONS_SVM;
+	go_on(store, boot, &i);
+	for (size_t f = 0; f < 3; f++) {
+		char *parts = NULL, *whole = NULL;
+
+		for (int round = 0; round < 3; round++)
+			follow(store, boot, query, &i, formats[f], &parts);
+		follow(store, boot, query, NULL, formats[f], &parts);
+		follow(store, boot, query, NULL, formats[f], &whole);
+		ok(parts && whole && strcmp(parts, whole) == 0,
+		   "parts taken while more came are the whole: %zu lines", lines(whole));
+		free(parts);
+		free(whole);
+	}
+}
+
 static void test_interval(struct query *query)
 {
 	struct query_filter filter = all_of(query).filter, other = filter;
@@ -305,6 +390,7 @@ int main(void)
 	test_jsonl(query);
 	test_parts(query);
 	test_interval(query);
+	test_live(store, query);
 	query_free(query);
 	store_free(store);
 	remove_all();
