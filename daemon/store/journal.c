@@ -34,8 +34,10 @@ static const char *const sql[STMTS] = {
 	[UNLINK] = "UPDATE journal SET before = NULL WHERE id = ?",
 	[DROP_ROW] = "DELETE FROM journal WHERE id = ?",
 	/* Behind the rows that may go at once, and when the last of these was. */
-	[TRIM_TO] = "SELECT min(coalesce((SELECT min(first_id) FROM journal_end), max(id)), max(id),"
-		    " min(id) + ?) FROM journal",
+	[TRIM_TO] = "WITH j AS MATERIALIZED (SELECT (SELECT min(id) FROM journal) AS first,"
+		    " (SELECT max(id) FROM journal) AS last)"
+		    " SELECT min(coalesce((SELECT min(first_id) FROM journal_end), last), last,"
+		    " first + ?) FROM j",
 	[TIME_BEFORE] = "SELECT t_ns FROM journal WHERE id < ? ORDER BY id DESC LIMIT 1",
 	[TRIM] = "DELETE FROM journal WHERE id < ?",
 };
