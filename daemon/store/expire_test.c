@@ -291,7 +291,7 @@ static struct touched touch(int days)
 	(void)usage_know(&store->expire->usage);
 	sqlite3_exec(store->db, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
 	sqlite3_wal_hook(store->db, on_wal, &touched);
-	store->drops_first = false;
+	store->upkeep.drops_first = false;
 	(void)pages_touched();
 	(void)store_work(store, time_of(all) + HOUR);
 	touched.pages = pages_touched();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/base/config.h"
+#include "daemon/store/seal.h"
 #include "daemon/store/store.c"
 #include "guest-agent/shared/detail.h"
 #include "guest-agent/shared/log.h"

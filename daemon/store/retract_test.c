@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
+#include "daemon/store/seal.h"
 #include "daemon/store/store.c"
 #include "daemon/store/testdb.h"
 #include "daemon/store/testsample.h"

@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 
 #include "daemon/store/samplechunk.h"
+#include "daemon/store/seal.h"
 #include "daemon/store/store.c"
 #include "daemon/store/testdb.h"
 #include "daemon/store/testrandom.h"

@@ -13,9 +13,9 @@
 #include "daemon/store/openrange.h"
 #include "daemon/store/queue.h"
 #include "daemon/store/schema.h"
-#include "daemon/store/seal.h"
 #include "daemon/store/storeload.h"
 #include "daemon/store/storewrite.h"
+#include "daemon/store/upkeep.h"
 #include "guest-agent/shared/log.h"
 
 struct store {
@@ -28,11 +28,8 @@ struct store {
 	struct storeload_ids last;	/* ids given so far */
 	struct boot *dirty_boots;
 	struct queue queue;
-	int64_t work_ns;		/* now, as store_work() was told */
-	int64_t work_vm;		/* whose turn it is to be forgotten */
-	bool drops_first;		/* of the two kinds of work */
+	struct upkeep upkeep;
 	struct store_stats stats;
-	int work_error;			/* -errno of the last background work, or 0 */
 };
 
 static void set_text(char *to, size_t size, const char *from)
@@ -57,6 +54,7 @@ int store_open(const char *path, struct store **ret_store)
 		r = storewrite_new(store->db, &store->blocks, &store->writer);
 	if (r == 0)
 		r = expire_new(&store->blocks, &store->expire);
+	store->upkeep.of = (struct transaction_of){ &store->blocks, store->expire };
 	if (r == 0)
 		r = storeload_ids(store->db, &store->last);
 	if (r == 0)
@@ -399,8 +397,9 @@ static int write_pending(void *ctx, struct pending *p)
 	return -EINVAL;
 }
 
-static int write_all(struct store *store)
+static int write_all(void *ctx)
 {
+	struct store *store = ctx;
 	int r = 0;
 
 	for (struct vm *vm = store->vms; vm && r == 0; vm = vm->next) {
@@ -412,20 +411,6 @@ static int write_all(struct store *store)
 	if (r == 0)
 		r = queue_walk(&store->queue, write_pending, store);
 	return r < 0 ? r : journal_finish(store->blocks.journal);
-}
-
-/* One transaction around @work. Returns what it did, or -errno with all as it was. */
-static int transact(struct store *store, int (*work)(struct store *store))
-{
-	int r = db_begin_write(store->db);
-
-	if (r < 0)
-		return r;
-	r = db_end_write(store->db, work(store));
-	expire_settle(store->expire, r >= 0);
-	if (r < 0)
-		journal_forget(store->blocks.journal);
-	return r;
 }
 
 static int settle_one(void *ctx, struct pending *p)
@@ -489,8 +474,8 @@ int store_flush(struct store *store, int64_t now_ns)
 	if (what == 0)
 		return 0;
 	/* What is tried again says nothing new each time. */
-	db_quiet(store->stats.error != 0 || store->work_error != 0);
-	r = transact(store, write_all);
+	db_quiet(store->stats.error != 0 || store->upkeep.error != 0);
+	r = transaction_run(&store->upkeep.of, write_all, store);
 	db_quiet(false);
 	if (r < 0)
 		return note_error(store, r, now_ns);
@@ -509,57 +494,30 @@ void store_get_stats(const struct store *store, struct store_stats *ret_stats)
 	ret_stats->pending = store->queue.count;
 }
 
-/* Rows of the journal that one step drops; and how long the live readers may need them. */
-#define TRIM_ROWS 4096
-#define TRIM_AGE_NS (120LL * 1000000000)
+struct forgetting {
+	struct store *store;
+	int64_t vm, now_ns;
+};
 
-static int move_on(struct store *store)
+static int forget_one(void *ctx)
 {
-	bool more = false;
-	int r = seal_due(&store->blocks, store->work_ns);
+	struct forgetting *f = ctx;
 
-	if (r == 0) {
-		r = journal_trim(store->blocks.journal, store->work_ns - TRIM_AGE_NS, TRIM_ROWS,
-				 &more);
-		r = r < 0 ? r : more;
-	}
-	return r;
-}
-
-static int drop_old(struct store *store)
-{
-	return expire_due(store->expire, store->work_ns);
-}
-
-/* In turn, so that neither waits for the other to come to an end. */
-static int work(struct store *store)
-{
-	int r;
-
-	store->drops_first = !store->drops_first;
-	r = store->drops_first ? drop_old(store) : move_on(store);
-	if (r == 0)
-		r = store->drops_first ? move_on(store) : drop_old(store);
-	return r;
-}
-
-static int forget_one(struct store *store)
-{
-	return expire_vm(store->expire, store->work_vm, store->work_ns);
+	return expire_vm(f->store->expire, f->vm, f->now_ns);
 }
 
 int store_set_limits(struct store *store, const struct expire_limits *limits, int64_t now_ns)
 {
+	struct forgetting forgetting = { .store = store, .now_ns = now_ns };
 	struct vm **slot = &store->vms;
 	int r = 0;
 
 	expire_set_limits(store->expire, limits);
-	store->work_ns = now_ns;
 	while (*slot && r >= 0) {
 		struct vm *vm = *slot;
 
-		store->work_vm = vm->id;
-		r = transact(store, forget_one);
+		forgetting.vm = vm->id;
+		r = transaction_run(&store->upkeep.of, forget_one, &forgetting);
 		if (r > 0) {
 			*slot = vm->next;
 			free_vm(vm);
@@ -572,19 +530,6 @@ int store_set_limits(struct store *store, const struct expire_limits *limits, in
 
 int store_work(struct store *store, int64_t now_ns)
 {
-	int r;
-
 	/* Without room for samples there is none for moving them. */
-	if (store->stats.error)
-		return 0;
-	store->work_ns = now_ns;
-	db_quiet(store->work_error != 0);
-	r = transact(store, work);
-	db_quiet(false);
-	/* That the disk is full or the file gone, the next commit says. */
-	if (r < 0 && r != -ENOSPC && r != -ESTALE && r != store->work_error)
-		log_error("database: samples cannot be sealed (%s); they stay in the journal, "
-			  "will retry", db_error_words(r));
-	store->work_error = r < 0 ? r : 0;
-	return r;
+	return store->stats.error ? 0 : upkeep_step(&store->upkeep, now_ns);
 }

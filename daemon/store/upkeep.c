@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/store/upkeep.h"
+
+#include <errno.h>
+
+#include "daemon/store/db.h"
+#include "daemon/store/expire.h"
+#include "daemon/store/seal.h"
+#include "guest-agent/shared/log.h"
+
+/* Rows of the journal that one step drops; and how long the live readers may need them. */
+#define TRIM_ROWS 4096
+#define TRIM_AGE_NS (120LL * 1000000000)
+
+static int move_on(struct upkeep *u)
+{
+	bool more = false;
+	int r = seal_due(u->of.blocks, u->now_ns);
+
+	if (r == 0) {
+		r = journal_trim(u->of.blocks->journal, u->now_ns - TRIM_AGE_NS, TRIM_ROWS, &more);
+		r = r < 0 ? r : more;
+	}
+	return r;
+}
+
+static int drop_old(struct upkeep *u)
+{
+	return expire_due(u->of.expire, u->now_ns);
+}
+
+/* In turn, so that neither waits for the other to come to an end. */
+static int work(void *ctx)
+{
+	struct upkeep *u = ctx;
+	int r;
+
+	u->drops_first = !u->drops_first;
+	r = u->drops_first ? drop_old(u) : move_on(u);
+	if (r == 0)
+		r = u->drops_first ? move_on(u) : drop_old(u);
+	return r;
+}
+
+int upkeep_step(struct upkeep *upkeep, int64_t now_ns)
+{
+	int r;
+
+	upkeep->now_ns = now_ns;
+	db_quiet(upkeep->error != 0);
+	r = transaction_run(&upkeep->of, work, upkeep);
+	db_quiet(false);
+	/* That the disk is full or the file gone, the next commit says. */
+	if (r < 0 && r != -ENOSPC && r != -ESTALE && r != upkeep->error)
+		log_error("database: samples cannot be sealed (%s); they stay in the journal, "
+			  "will retry", db_error_words(r));
+	upkeep->error = r < 0 ? r : 0;
+	return r;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is due in the background, a short step at a time: samples are sealed and rolled up,
+ * the journal is trimmed, old data is dropped. For store.c only. Logging.
+ */
+#ifndef DAEMON_UPKEEP_H
+#define DAEMON_UPKEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/store/transaction.h"
+
+struct upkeep {
+	struct transaction_of of;
+	int64_t now_ns;
+	bool drops_first;		/* of the two kinds of work */
+	int error;			/* -errno of the last step, or 0 */
+};
+
+/* One step, in a transaction of its own. Returns 1 if there may be more, 0 if not, or -errno. */
+int upkeep_step(struct upkeep *upkeep, int64_t now_ns);
+
+#endif
