@@ -10,8 +10,8 @@
 
 static const char sql_streams[] =
 	"SELECT boot, source FROM stream WHERE boot BETWEEN ?1 AND ?2 AND source BETWEEN ?3 AND ?4"
-	" UNION SELECT boot, source FROM journal_end"
-	" WHERE boot BETWEEN ?1 AND ?2 AND source BETWEEN ?3 AND ?4 ORDER BY 1, 2";
+	" UNION SELECT id / 2, id % 2 FROM journal_end"
+	" WHERE id / 2 BETWEEN ?1 AND ?2 AND id % 2 BETWEEN ?3 AND ?4 ORDER BY 1, 2";
 
 struct vtab {
 	sqlite3_vtab base;

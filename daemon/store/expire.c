@@ -125,9 +125,14 @@ static void say_vm(struct expire *e, struct usage_vm *vm, int64_t now_ns)
 }
 
 /* Whether what takes @bytes is to become less. */
+static bool exceeds(uint64_t bytes, uint64_t limit, bool draining)
+{
+	return limit > 0 && bytes > (draining ? limit - SPARE(limit) : limit);
+}
+
 static bool is_over(uint64_t bytes, uint64_t limit, bool *draining)
 {
-	*draining = limit > 0 && bytes > (*draining ? limit - SPARE(limit) : limit);
+	*draining = exceeds(bytes, limit, *draining);
 	return *draining;
 }
 
@@ -178,10 +183,17 @@ static bool is_tier_over(struct expire *e, int tier)
 	return is_over(e->usage.bytes[tier], e->limits.tier[tier].bytes, &e->draining[tier]);
 }
 
+/* What ended before it is too old. */
+static int64_t age_limit(const struct expire *e, int tier, int64_t now_ns)
+{
+	int64_t age_ns = e->limits.tier[tier].age_ns;
+
+	return age_ns ? now_ns - age_ns : INT64_MIN;
+}
+
 static int expire_tier(struct expire *e, int tier, int64_t now_ns, struct step *step)
 {
-	const struct expire_limit *limit = &e->limits.tier[tier];
-	int64_t before_ns = limit->age_ns ? now_ns - limit->age_ns : INT64_MIN;
+	int64_t before_ns = age_limit(e, tier, now_ns);
 	bool over = is_tier_over(e, tier);
 
 	while (!step->is_full && (over || e->usage.oldest_ns[tier] < before_ns)) {
@@ -271,13 +283,18 @@ static int find_horizon(struct expire *e, int64_t now_ns, int64_t *ret_ns)
 	return 0;
 }
 
+static bool is_sweep_due(const struct expire *e, int64_t now_ns)
+{
+	return !e->swept || now_ns < e->swept_ns || now_ns - e->swept_ns >= SWEEP_NS;
+}
+
 /* Now and then: what stands beside samples. */
 static int sweep(struct expire *e, int64_t now_ns)
 {
 	int64_t horizon_ns;
 	int r;
 
-	if (e->swept && now_ns >= e->swept_ns && now_ns - e->swept_ns < SWEEP_NS)
+	if (!is_sweep_due(e, now_ns))
 		return 0;
 	r = find_horizon(e, now_ns, &horizon_ns);
 	if (r == 0)
@@ -287,6 +304,27 @@ static int sweep(struct expire *e, int64_t now_ns)
 	e->swept = r == 0;
 	e->swept_ns = now_ns;
 	return r;
+}
+
+bool expire_is_due(const struct expire *expire, int64_t now_ns)
+{
+	const struct usage *u = &expire->usage;
+
+	if (!expire->has_limits)
+		return false;
+	if (!u->known || is_sweep_due(expire, now_ns))
+		return true;
+	for (int tier = 0; tier < ROLLUP_TIERS; tier++) {
+		if (u->oldest_ns[tier] < age_limit(expire, tier, now_ns) ||
+		    exceeds(u->bytes[tier], expire->limits.tier[tier].bytes,
+			    expire->draining[tier]))
+			return true;
+	}
+	for (size_t i = 0; i < u->count; i++) {
+		if (exceeds(u->vms[i].bytes, expire->limits.vm_bytes, u->vms[i].draining))
+			return true;
+	}
+	return false;
 }
 
 int expire_due(struct expire *expire, int64_t now_ns)

@@ -36,6 +36,9 @@ void expire_free(struct expire *expire);
 void expire_set_limits(struct expire *expire, const struct expire_limits *limits);
 void expire_get_limits(const struct expire *expire, struct expire_limits *ret_limits);
 
+/* Whether expire_due() would have something to look at; it may still find nothing to do. */
+bool expire_is_due(const struct expire *expire, int64_t now_ns);
+
 /*
  * One step of what is due. Returns 1 if there was something, 0 if not, -ENOSPC for a full
  * disk, or another -errno. Within a transaction of the caller's.

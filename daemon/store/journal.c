@@ -7,37 +7,33 @@
 #include <string.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/journalend.h"
 #include "daemon/store/tick.h"
 #include "guest-agent/shared/frame.h"
 
 enum {
-	ADD, PUT_END, GET_END, DROP_END, DUE, NEXT, ROW, LINK, UNLINK, DROP_ROW, TRIM_TO, TIME_BEFORE, TRIM,
-	STMTS
+	ADD, PUT_END, GET_END, GET_ENDS, DROP_END, NEXT, ROW, LINK, UNLINK, DROP_ROW, FIRST, LAST,
+	TIME_BEFORE, TRIM, STMTS
 };
 
+#define END_COLUMNS "first_id, last_id, samples, bytes, to_sequence, from_ns, to_ns"
 #define ROW_COLUMNS "id, boot, source, sequence, t_ns, sample, before"
 
 static const char *const sql[STMTS] = {
 	[ADD] = "INSERT INTO journal (id, boot, source, sequence, t_ns, before, sample)"
 		" VALUES (?,?,?,?,?,?,?)",
-	[PUT_END] = "INSERT OR REPLACE INTO journal_end (boot, source, first_id, last_id, samples,"
-		    " bytes, to_sequence, from_ns, to_ns) VALUES (?,?,?,?,?,?,?,?,?)",
-	[GET_END] = "SELECT first_id, last_id, samples, bytes, to_sequence, from_ns, to_ns"
-		    " FROM journal_end"
-		    " WHERE boot = ? AND source = ?",
-	[DROP_END] = "DELETE FROM journal_end WHERE boot = ? AND source = ?",
-	[DUE] = "SELECT boot, source FROM journal_end"
-		" WHERE samples >= ?1 OR bytes >= ?2 OR from_ns < ?3 LIMIT 1",
+	[PUT_END] = "INSERT OR REPLACE INTO journal_end (id, first_id, last_id, samples, bytes,"
+		    " to_sequence, from_ns, to_ns) VALUES (?,?,?,?,?,?,?,?)",
+	[GET_END] = "SELECT " END_COLUMNS " FROM journal_end WHERE id = ?",
+	[GET_ENDS] = "SELECT " END_COLUMNS ", id FROM journal_end ORDER BY id",
+	[DROP_END] = "DELETE FROM journal_end WHERE id = ?",
 	[NEXT] = "SELECT " ROW_COLUMNS " FROM journal WHERE id > ? ORDER BY id LIMIT 1",
 	[ROW] = "SELECT " ROW_COLUMNS " FROM journal WHERE id = ?",
 	[LINK] = "SELECT before, sequence, length(sample), t_ns FROM journal WHERE id = ?",
 	[UNLINK] = "UPDATE journal SET before = NULL WHERE id = ?",
 	[DROP_ROW] = "DELETE FROM journal WHERE id = ?",
-	/* Behind the rows that may go at once, and when the last of these was. */
-	[TRIM_TO] = "WITH j AS MATERIALIZED (SELECT (SELECT min(id) FROM journal) AS first,"
-		    " (SELECT max(id) FROM journal) AS last)"
-		    " SELECT min(coalesce((SELECT min(first_id) FROM journal_end), last), last,"
-		    " first + ?) FROM j",
+	[FIRST] = "SELECT id, t_ns FROM journal ORDER BY id LIMIT 1",
+	[LAST] = "SELECT max(id) FROM journal",
 	[TIME_BEFORE] = "SELECT t_ns FROM journal WHERE id < ? ORDER BY id DESC LIMIT 1",
 	[TRIM] = "DELETE FROM journal WHERE id < ?",
 };
@@ -45,11 +41,11 @@ static const char *const sql[STMTS] = {
 struct journal {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMTS];
-	/* Of the last row added; written when another boot's come. */
-	bool has_end;
-	int64_t boot;
-	enum sample_source source;
-	struct journal_end end;
+	/* Of a writer: the ends, read once; and the first row, if it is known. */
+	bool has_ends;
+	struct journalends ends;
+	struct journalend *last;	/* the last one that was added to, or NULL */
+	int64_t first_id, first_ns;	/* 0: not known */
 	uint8_t tick[TICK_FIXED_MAX + FRAME_PAYLOAD_MAX];	/* of the last row, read or written */
 };
 
@@ -70,6 +66,7 @@ void journal_free(struct journal *journal)
 		return;
 	for (int i = 0; i < STMTS; i++)
 		sqlite3_finalize(journal->stmt[i]);
+	journalends_done(&journal->ends);
 	free(journal);
 }
 
@@ -95,78 +92,128 @@ static int run(struct journal *j, int which)
 	return db_run(j->db, j->stmt[which]);
 }
 
-static int put_end(struct journal *j, int64_t boot, enum sample_source source,
-		   const struct journal_end *end)
+static int put_end(struct journal *j, int64_t key, const struct journal_end *end)
 {
-	int r = BEGIN(j, PUT_END, boot, source, end->first_id, end->last_id, end->samples,
-		      end->bytes, end->to_sequence, end->from_ns, end->to_ns);
+	int r;
 
+	if (end->samples == 0) {
+		r = BEGIN(j, DROP_END, key);
+		return r < 0 ? r : run(j, DROP_END);
+	}
+	r = BEGIN(j, PUT_END, key, end->first_id, end->last_id, end->samples, end->bytes,
+		  end->to_sequence, end->from_ns, end->to_ns);
 	return r < 0 ? r : run(j, PUT_END);
+}
+
+static struct journal_end get_end(sqlite3_stmt *s)
+{
+	return (struct journal_end){
+		.first_id = sqlite3_column_int64(s, 0),
+		.last_id = sqlite3_column_int64(s, 1),
+		.samples = sqlite3_column_int64(s, 2),
+		.bytes = sqlite3_column_int64(s, 3),
+		.to_sequence = sqlite3_column_int64(s, 4),
+		.from_ns = sqlite3_column_int64(s, 5),
+		.to_ns = sqlite3_column_int64(s, 6),
+	};
 }
 
 int journal_end(struct journal *journal, int64_t boot, enum sample_source source,
 		struct journal_end *ret_end)
 {
-	int r = BEGIN(journal, GET_END, boot, source);
+	int64_t key = JOURNALEND_KEY(boot, source);
+	int r;
 
+	*ret_end = (struct journal_end){ 0 };
+	if (journal->has_ends) {
+		struct journalend *e = journalends_find(&journal->ends, key);
+
+		if (e)
+			*ret_end = e->end;
+		return 0;
+	}
+	r = BEGIN(journal, GET_END, key);
 	if (r == 0)
 		r = step(journal, GET_END);
-	if (r < 0)
-		return r;
-	*ret_end = (struct journal_end){ 0 };
 	if (r > 0) {
-		sqlite3_stmt *s = journal->stmt[GET_END];
-
-		*ret_end = (struct journal_end){
-			.first_id = sqlite3_column_int64(s, 0),
-			.last_id = sqlite3_column_int64(s, 1),
-			.samples = sqlite3_column_int64(s, 2),
-			.bytes = sqlite3_column_int64(s, 3),
-			.to_sequence = sqlite3_column_int64(s, 4),
-			.from_ns = sqlite3_column_int64(s, 5),
-			.to_ns = sqlite3_column_int64(s, 6),
-		};
-		(void)sqlite3_reset(s);
+		*ret_end = get_end(journal->stmt[GET_END]);
+		(void)sqlite3_reset(journal->stmt[GET_END]);
 	}
-	return 0;
+	return r < 0 ? r : 0;
+}
+
+/* Read all ends, since this connection writes. Returns 0 or -errno. */
+static int know_ends(struct journal *j)
+{
+	int r;
+
+	if (j->has_ends)
+		return 0;
+	r = begin(j, GET_ENDS, NULL, 0);
+	while (r == 0 && (r = step(j, GET_ENDS)) > 0) {
+		struct journalend *e = journalends_get(&j->ends,
+						       sqlite3_column_int64(j->stmt[GET_ENDS], 7));
+
+		if (e)
+			e->end = get_end(j->stmt[GET_ENDS]);
+		r = e ? 0 : -ENOMEM;
+	}
+	(void)sqlite3_reset(j->stmt[GET_ENDS]);
+	j->has_ends = r == 0;
+	if (r < 0)
+		journal_forget(j);
+	return r;
 }
 
 int journal_finish(struct journal *journal)
 {
-	bool has = journal->has_end;
+	int r = 0;
 
-	journal->has_end = false;
-	return has ? put_end(journal, journal->boot, journal->source, &journal->end) : 0;
+	journal->last = NULL;
+	for (size_t i = 0; i < journal->ends.count && r == 0; i++) {
+		struct journalend *e = &journal->ends.ends[i];
+
+		if (!e->dirty)
+			continue;
+		r = put_end(journal, e->key, &e->end);
+		e->dirty = false;
+	}
+	return r;
 }
 
 void journal_forget(struct journal *journal)
 {
-	journal->has_end = false;
+	journalends_done(&journal->ends);
+	journal->has_ends = false;
+	journal->last = NULL;
+	journal->first_id = 0;
 }
 
-/* Make the row's boot and source the one whose end is at hand. */
-static int begin_end(struct journal *j, int64_t boot, enum sample_source source)
+/* The end of a boot and source, to be added to. Returns 0 or -errno. */
+static int open_end(struct journal *j, int64_t boot, enum sample_source source,
+		    struct journal_end **ret_end)
 {
-	int r;
+	int64_t key = JOURNALEND_KEY(boot, source);
+	int r = know_ends(j);
 
-	if (j->has_end && j->boot == boot && j->source == source)
-		return 0;
-	r = journal_finish(j);
-	if (r == 0)
-		r = journal_end(j, boot, source, &j->end);
-	j->boot = boot;
-	j->source = source;
-	j->has_end = r == 0;
-	return r;
+	if (r < 0)
+		return r;
+	if (!j->last || j->last->key != key)
+		j->last = journalends_get(&j->ends, key);
+	if (!j->last)
+		return -ENOMEM;
+	*ret_end = &j->last->end;
+	return 0;
 }
 
 int journal_add(struct journal *journal, int64_t id, int64_t boot, enum sample_source source,
 		const struct sample *sample)
 {
 	struct journal *j = journal;
-	struct journal_end *end = &j->end;
+	struct journal_end *end = NULL;
 	size_t len;
-	int r = sample->detail_len > FRAME_PAYLOAD_MAX ? -EMSGSIZE : begin_end(j, boot, source);
+	int r = sample->detail_len > FRAME_PAYLOAD_MAX ? -EMSGSIZE
+						       : open_end(j, boot, source, &end);
 
 	if (r == 0)
 		r = BEGIN(j, ADD, id, boot, source, sample->sequence, sample->t_wall_ns,
@@ -188,21 +235,23 @@ int journal_add(struct journal *journal, int64_t id, int64_t boot, enum sample_s
 	end->to_sequence = sample->sequence;
 	end->bytes += len;
 	end->to_ns = sample->t_wall_ns;
+	j->last->dirty = true;
 	return 0;
 }
 
 int journal_due(struct journal *journal, uint64_t samples, uint64_t bytes, int64_t before_ns,
 		int64_t *ret_boot, enum sample_source *ret_source)
 {
-	int r = BEGIN(journal, DUE, samples, bytes, before_ns);
+	const struct journalend *e;
+	int r = know_ends(journal);
 
-	if (r == 0)
-		r = step(journal, DUE);
-	if (r <= 0)
-		return r < 0 ? r : -ENOENT;
-	*ret_boot = sqlite3_column_int64(journal->stmt[DUE], 0);
-	*ret_source = sqlite3_column_int(journal->stmt[DUE], 1);
-	(void)sqlite3_reset(journal->stmt[DUE]);
+	if (r < 0)
+		return r;
+	e = journalends_due(&journal->ends, samples, bytes, before_ns);
+	if (!e)
+		return -ENOENT;
+	*ret_boot = e->key / SOURCES;
+	*ret_source = e->key % SOURCES;
 	return 0;
 }
 
@@ -274,21 +323,24 @@ static int get_links(struct journal *j, int64_t boot, enum sample_source source,
 static int put_links(struct journal *j, int64_t boot, enum sample_source source,
 		     const struct link *links, size_t count)
 {
+	int64_t key = JOURNALEND_KEY(boot, source);
 	struct journal_end end = { .samples = count };
 	int r;
 
-	if (count == 0) {
-		r = BEGIN(j, DROP_END, boot, source);
-		return r < 0 ? r : run(j, DROP_END);
-	}
 	for (size_t i = 0; i < count; i++)
 		end.bytes += links[i].bytes;
-	end.last_id = links[0].id;
-	end.to_sequence = links[0].sequence;
-	end.to_ns = links[0].t_ns;
-	end.first_id = links[count - 1].id;
-	end.from_ns = links[count - 1].t_ns;
-	return put_end(j, boot, source, &end);
+	if (count > 0) {
+		end.last_id = links[0].id;
+		end.to_sequence = links[0].sequence;
+		end.to_ns = links[0].t_ns;
+		end.first_id = links[count - 1].id;
+		end.from_ns = links[count - 1].t_ns;
+	}
+	r = put_end(j, key, &end);
+	if (r < 0)
+		return r;
+	j->last = NULL;
+	return j->has_ends ? journalends_put(&j->ends, key, &end) : 0;
 }
 
 int journal_keep_above(struct journal *journal, int64_t boot, enum sample_source source,
@@ -341,19 +393,57 @@ static int number(struct journal *j, int which, int r, int64_t *ret_number)
 	return 1;
 }
 
+/* 1 with the first row's id and time known, 0 for an empty journal, or -errno. */
+static int know_first(struct journal *j)
+{
+	int r;
+
+	if (j->first_id)
+		return 1;
+	r = begin(j, FIRST, NULL, 0);
+	if (r == 0)
+		r = step(j, FIRST);
+	if (r <= 0)
+		return r;
+	j->first_id = sqlite3_column_int64(j->stmt[FIRST], 0);
+	j->first_ns = sqlite3_column_int64(j->stmt[FIRST], 1);
+	(void)sqlite3_reset(j->stmt[FIRST]);
+	return 1;
+}
+
+int journal_trim_due(struct journal *journal, int64_t before_ns, bool *ret_due)
+{
+	int r = know_ends(journal);
+
+	if (r == 0)
+		r = know_first(journal);
+	*ret_due = r > 0 && journal->first_ns < before_ns &&
+		   journal->first_id < journalends_first_id(&journal->ends);
+	return r < 0 ? r : 0;
+}
+
 int journal_trim(struct journal *journal, int64_t before_ns, int max, bool *ret_more)
 {
-	int64_t to = 0, t_ns = 0;
-	int r = number(journal, TRIM_TO, BEGIN(journal, TRIM_TO, max), &to);
+	int64_t to = 0, t_ns = 0, unsealed;
+	bool due;
+	int r = journal_trim_due(journal, before_ns, &due);
 
 	*ret_more = false;
-	if (r > 0)
-		r = number(journal, TIME_BEFORE, BEGIN(journal, TIME_BEFORE, to), &t_ns);
+	if (r < 0 || !due)
+		return r;
+	r = number(journal, LAST, begin(journal, LAST, NULL, 0), &to);
+	if (r <= 0 || to == journal->first_id)
+		return r < 0 ? r : 0;
+	unsealed = journalends_first_id(&journal->ends);
+	to = unsealed < to ? unsealed : to;
+	to = journal->first_id + max < to ? journal->first_id + max : to;
+	r = number(journal, TIME_BEFORE, BEGIN(journal, TIME_BEFORE, to), &t_ns);
 	if (r <= 0 || t_ns >= before_ns)
 		return r < 0 ? r : 0;
 	r = BEGIN(journal, TRIM, to);
 	if (r == 0)
 		r = run(journal, TRIM);
+	journal->first_id = 0;
 	*ret_more = r == 0;
 	return r;
 }

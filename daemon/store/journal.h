@@ -8,7 +8,7 @@
 #ifndef DAEMON_JOURNAL_H
 #define DAEMON_JOURNAL_H
 
-#include "daemon/base/record.h"
+#include "daemon/store/journalend.h"
 
 struct sqlite3;
 struct journal;
@@ -16,14 +16,6 @@ struct journal;
 /* On a connection that writes or on one that reads, which outlives it. Returns 0 or -errno. */
 int journal_new(struct sqlite3 *db, struct journal **ret_journal);
 void journal_free(struct journal *journal);
-
-/* The part of a boot and source that is in the journal; samples 0: nothing is. */
-struct journal_end {
-	int64_t first_id, last_id;
-	uint64_t samples, bytes;
-	uint64_t to_sequence;		/* of the last */
-	int64_t from_ns, to_ns;		/* host time of the first and last */
-};
 
 /* Each returns 0, -ENOSPC for a full disk, or another -errno. */
 
@@ -34,6 +26,8 @@ struct journal_end {
 int journal_add(struct journal *journal, int64_t id, int64_t boot, enum sample_source source,
 		const struct sample *sample);
 int journal_finish(struct journal *journal);
+
+/* The transaction was rolled back: what was known of the database is not so. */
 void journal_forget(struct journal *journal);
 
 int journal_end(struct journal *journal, int64_t boot, enum sample_source source,
@@ -54,6 +48,9 @@ int journal_keep_above(struct journal *journal, int64_t boot, enum sample_source
 		       uint64_t sequence);
 int journal_keep_to(struct journal *journal, int64_t boot, enum sample_source source,
 		    uint64_t sequence);
+
+/* Whether journal_trim() has anything to drop. Returns 0 or -errno. */
+int journal_trim_due(struct journal *journal, int64_t before_ns, bool *ret_due);
 
 /*
  * Drop at most @max rows that are sealed and older than @before_ns, the oldest first; the

@@ -288,12 +288,27 @@ int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
 	return r < 0 ? r : 1;
 }
 
+static int find_due(struct blocks *b, int64_t now_ns, int64_t *ret_boot,
+		    enum sample_source *ret_source)
+{
+	return journal_due(b->journal, SEAL_SAMPLES, SEAL_BYTES, now_ns - SEAL_AGE_NS, ret_boot,
+			   ret_source);
+}
+
+int seal_is_due(struct blocks *blocks, int64_t now_ns)
+{
+	enum sample_source source;
+	int64_t boot;
+	int r = find_due(blocks, now_ns, &boot, &source);
+
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
 int seal_due(struct blocks *blocks, int64_t now_ns)
 {
 	enum sample_source source;
 	int64_t boot;
-	int r = journal_due(blocks->journal, SEAL_SAMPLES, SEAL_BYTES, now_ns - SEAL_AGE_NS,
-			    &boot, &source);
+	int r = find_due(blocks, now_ns, &boot, &source);
 
 	if (r == -ENOENT)
 		return 0;

@@ -13,6 +13,9 @@
 #define SEAL_BYTES 1048576
 #define SEAL_AGE_NS (2048LL * 1000000000)
 
+/* Whether anything is. Returns 1, 0 or -errno. */
+int seal_is_due(struct blocks *blocks, int64_t now_ns);
+
 /*
  * Seal what is due. Returns 1 if something was, 0 if nothing is, -ENOSPC for a full disk,
  * or another -errno. Within a transaction of the caller's.

@@ -42,13 +42,26 @@ static int work(void *ctx)
 	return r;
 }
 
+/* So that nothing to do needs no transaction. Returns 1, 0 or -errno. */
+static int is_due(struct upkeep *u)
+{
+	bool due = expire_is_due(u->of.expire, u->now_ns);
+	int r = due ? 0 : seal_is_due(u->of.blocks, u->now_ns);
+
+	if (r == 0 && !due)
+		r = journal_trim_due(u->of.blocks->journal, u->now_ns - TRIM_AGE_NS, &due);
+	return r == 0 ? due : r;
+}
+
 int upkeep_step(struct upkeep *upkeep, int64_t now_ns)
 {
 	int r;
 
 	upkeep->now_ns = now_ns;
 	db_quiet(upkeep->error != 0);
-	r = transaction_run(&upkeep->of, work, upkeep);
+	r = is_due(upkeep);
+	if (r > 0)
+		r = transaction_run(&upkeep->of, work, upkeep);
 	db_quiet(false);
 	/* That the disk is full or the file gone, the next commit says. */
 	if (r < 0 && r != -ENOSPC && r != -ESTALE && r != upkeep->error)
