@@ -196,7 +196,7 @@ int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
 	if (rc == SQLITE_OK)
 		r = db_exec(db,
 			    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-			    "PRAGMA mmap_size = 0;",
+			    "PRAGMA mmap_size = 0; PRAGMA cache_size = -65536;",
 			    path);
 	else
 		r = db_error(db, path, rc);

@@ -38,6 +38,21 @@ static const char *const sql[STMTS] = {
 	[TRIM] = "DELETE FROM journal WHERE id < ?",
 };
 
+/* Rows that a walk has passed, the last one first. */
+struct passed_row {
+	int64_t id, before;
+	uint64_t sequence;
+	int64_t t_ns;
+	size_t at;			/* where its sample begins in `bytes` */
+};
+
+struct passed {
+	struct passed_row *rows;
+	size_t count, room;
+	uint8_t *bytes;
+	size_t len, size;
+};
+
 struct journal {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMTS];
@@ -46,6 +61,7 @@ struct journal {
 	struct journalends ends;
 	struct journalend *last;	/* the last one that was added to, or NULL */
 	int64_t first_id, first_ns;	/* 0: not known */
+	struct passed passed;		/* of the last walk; its memory is for the next */
 	uint8_t tick[TICK_FIXED_MAX + FRAME_PAYLOAD_MAX];	/* of the last row, read or written */
 };
 
@@ -67,6 +83,8 @@ void journal_free(struct journal *journal)
 	for (int i = 0; i < STMTS; i++)
 		sqlite3_finalize(journal->stmt[i]);
 	journalends_done(&journal->ends);
+	free(journal->passed.rows);
+	free(journal->passed.bytes);
 	free(journal);
 }
 
@@ -353,9 +371,7 @@ int journal_keep_above(struct journal *journal, int64_t boot, enum sample_source
 	if (r < 0)
 		return r;
 	r = put_links(journal, boot, source, links, count);
-	if (r == 0 && count > 0)
-		r = BEGIN(journal, UNLINK, links[count - 1].id);
-	if (r == 0 && count > 0)
+	if (r == 0 && count > 0 && (r = BEGIN(journal, UNLINK, links[count - 1].id)) == 0)
 		r = run(journal, UNLINK);
 	free(links);
 	return r;
@@ -384,9 +400,7 @@ int journal_keep_to(struct journal *journal, int64_t boot, enum sample_source so
 /* The one number that a statement, begun with @r, answers: 1, 0 for none, or -errno. */
 static int number(struct journal *j, int which, int r, int64_t *ret_number)
 {
-	if (r == 0)
-		r = step(j, which);
-	if (r <= 0)
+	if (r < 0 || (r = step(j, which)) <= 0)
 		return r;
 	*ret_number = sqlite3_column_int64(j->stmt[which], 0);
 	(void)sqlite3_reset(j->stmt[which]);
@@ -508,22 +522,6 @@ int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row
 	return r < 0 ? r : get_row(journal, ROW, ret_row);
 }
 
-/* Rows that a walk has passed, the last one first. */
-struct passed {
-	struct journal_row *rows;
-	size_t *ticks;			/* where each one's bytes begin in `bytes` */
-	size_t count, room;
-	uint8_t *bytes;
-	size_t len, size;
-};
-
-static void drop_passed(struct passed *p)
-{
-	free(p->rows);
-	free(p->ticks);
-	free(p->bytes);
-}
-
 static bool grow(void *array, size_t *room, size_t least, size_t size)
 {
 	size_t more = *room ? *room : 256;
@@ -541,18 +539,18 @@ static bool grow(void *array, size_t *room, size_t least, size_t size)
 
 static int pass(struct passed *p, sqlite3_stmt *s)
 {
-	size_t len = sqlite3_column_bytes(s, 5), room = p->room;
+	size_t len = sqlite3_column_bytes(s, 5);
 
-	if (p->count == p->room &&
-	    (!grow(&p->rows, &room, p->count + 1, sizeof(*p->rows)) ||
-	     !grow(&p->ticks, &p->room, p->count + 1, sizeof(*p->ticks))))
+	if ((p->count == p->room &&
+	     !grow(&p->rows, &p->room, p->count + 1, sizeof(*p->rows))) ||
+	    (p->size - p->len < len && !grow(&p->bytes, &p->size, p->len + len, 1)))
 		return -ENOMEM;
-	if (p->size - p->len < len && !grow(&p->bytes, &p->size, p->len + len, 1))
-		return -ENOMEM;
-	get_place(s, &p->rows[p->count]);
+	p->rows[p->count++] = (struct passed_row){
+		sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 6),
+		sqlite3_column_int64(s, 3), sqlite3_column_int64(s, 4), p->len,
+	};
 	if (len)
 		memcpy(p->bytes + p->len, sqlite3_column_blob(s, 5), len);
-	p->ticks[p->count++] = p->len;
 	p->len += len;
 	return 0;
 }
@@ -563,6 +561,7 @@ static int pass_all(struct journal *j, int64_t last_id, uint64_t sequence, struc
 	sqlite3_stmt *s;
 	int r = 0;
 
+	p->count = p->len = 0;
 	for (int64_t id = last_id; id; id = sqlite3_column_int64(s, 6)) {
 		r = BEGIN(j, ROW, id);
 		s = j->stmt[ROW];
@@ -581,24 +580,28 @@ static int pass_all(struct journal *j, int64_t last_id, uint64_t sequence, struc
 int journal_walk(struct journal *journal, int64_t boot, enum sample_source source,
 		 uint64_t sequence, journal_row_fn fn, void *ctx)
 {
-	struct passed p = { 0 };
+	struct passed *p = &journal->passed;
+	struct journal_row row = { .boot = boot, .source = source };
 	struct journal_end end;
 	bool damaged = false;
 	int r = journal_end(journal, boot, source, &end);
 
-	if (r == 0 && end.samples > 0)
-		r = pass_all(journal, end.last_id, sequence, &p);
-	for (size_t end_of = p.len; p.count > 0 && r == 0; p.count--) {
-		struct journal_row *row = &p.rows[p.count - 1];
-		size_t at = p.ticks[p.count - 1];
+	if (r < 0 || end.samples == 0)
+		return r;
+	r = pass_all(journal, end.last_id, sequence, p);
+	for (size_t i = p->count, end_of = p->len; i > 0 && r == 0; i--) {
+		const struct passed_row *passed = &p->rows[i - 1];
 
-		r = set_sample(journal, row, p.bytes + at, end_of - at);
+		row.id = passed->id;
+		row.before = passed->before;
+		row.sample.sequence = passed->sequence;
+		row.sample.t_wall_ns = passed->t_ns;
+		r = set_sample(journal, &row, p->bytes + passed->at, end_of - passed->at);
 		if (r == 0 && damaged)
-			row->sample.has |= SAMPLE_AFTER_GAP;
+			row.sample.has |= SAMPLE_AFTER_GAP;
 		damaged = r == -EBADMSG;
-		r = damaged ? 0 : fn(ctx, row);
-		end_of = at;
+		r = damaged ? 0 : fn(ctx, &row);
+		end_of = passed->at;
 	}
-	drop_passed(&p);
 	return r;
 }
