@@ -8,6 +8,7 @@
 #include <zlib.h>
 
 #include "daemon/store/column.h"
+#include "daemon/store/chunkpart.h"
 #include "guest-agent/shared/wire.h"
 
 #define VERSION 1
@@ -31,6 +32,7 @@ struct store_column {
 	/* Of a blob. */
 	const uint8_t *bits;
 	size_t bits_len;
+	bool loading;			/* its bits are being read */
 };
 
 struct chunk {
@@ -218,12 +220,25 @@ static bool take_runs(struct wire_reader *r, struct store_column *c, size_t rows
 	return true;
 }
 
+/* Values that stand for what they differ from what was to be expected, as they were. */
+static bool add_growth(struct chunk *chunk, struct store_column *c, uint64_t relation)
+{
+	uint64_t *growth = malloc(c->column.count * sizeof(*growth));
+	bool known = growth && relate_predict(chunk, &c->column, relation, growth);
+
+	for (size_t i = 0; i < c->column.count && known; i++)
+		c->values[i] += growth[i];
+	free(growth);
+	return known;
+}
+
 /* A column's bits as values. */
-static bool load(const struct chunk *chunk, struct store_column *c)
+static bool load(struct chunk *chunk, struct store_column *c)
 {
 	struct wire_reader r = { .buf = c->bits, .len = c->bits_len };
+	uint64_t relation = wire_take_varint(&r);
 
-	if (c->room < c->column.count && !grow_values(c, c->column.count))
+	if (r.overflow || (c->room < c->column.count && !grow_values(c, c->column.count)))
 		return false;
 	if (c->column.count < chunk->blob_rows) {
 		if (!take_runs(&r, c, chunk->blob_rows))
@@ -232,7 +247,8 @@ static bool load(const struct chunk *chunk, struct store_column *c)
 		for (size_t i = 0; i < c->column.count; i++)
 			c->rows[i] = i;
 	}
-	if (column_decode(r.buf, r.len, c->values, c->column.count) < 0)
+	if (column_decode(r.buf, r.len, c->values, c->column.count) < 0 ||
+	    (relation != RELATION_NONE && !add_growth(chunk, c, relation)))
 		return false;
 	c->bits = NULL;
 	return true;
@@ -240,11 +256,17 @@ static bool load(const struct chunk *chunk, struct store_column *c)
 
 static const struct chunk_column *loaded(struct chunk *chunk, struct store_column *c)
 {
-	if (c->bits && !load(chunk, c)) {
-		chunk->damaged = true;
-		return NULL;
-	}
-	return &c->column;
+	bool is_loaded;
+
+	if (!c->bits)
+		return &c->column;
+	/* One that is needed for itself can only be damaged. */
+	is_loaded = !c->loading;
+	c->loading = true;
+	is_loaded = is_loaded && load(chunk, c);
+	c->loading = false;
+	chunk->damaged |= !is_loaded;
+	return is_loaded ? &c->column : NULL;
 }
 
 /* The column of @key, a new one if there is none; NULL for want of memory. */
@@ -314,7 +336,7 @@ static size_t bound_of(const struct chunk *chunk, const struct chunk_column *c)
 {
 	size_t runs = c->count < chunk->rows ? 2 * 3 * c->count : 0;
 
-	return runs + column_bound(c->count);
+	return WIRE_VARINT_MAX + runs + column_bound(c->count);
 }
 
 static bool same_series(const struct key *a, const struct key *b)
@@ -338,34 +360,76 @@ static void put_entry(struct wire_writer *w, const struct chunk *chunk, size_t i
 	wire_put_varint(w, bytes);
 }
 
-static void encode_columns(struct chunk *chunk, struct wire_writer *head, uint8_t *buf,
-			   size_t *ret_len)
-{
-	size_t len = 0;
+/* What encoding needs beside the columns. */
+struct encoder {
+	uint64_t *relations;		/* by column */
+	uint64_t *growth;		/* by row */
+	uint8_t *buf;			/* the columns' bytes */
+	size_t len;
+};
 
+static size_t encode_column(struct chunk *chunk, struct encoder *e, size_t i)
+{
+	const struct chunk_column *c = &chunk->columns[i]->column;
+	struct wire_writer w = { .buf = e->buf + e->len, .size = bound_of(chunk, c) };
+	const uint64_t *values = c->values;
+
+	wire_put_varint(&w, e->relations[i]);
+	if (c->count < chunk->rows)
+		put_runs(&w, c);
+	if (e->relations[i] != RELATION_NONE) {
+		(void)relate_predict(chunk, c, e->relations[i], e->growth);
+		for (size_t row = 0; row < c->count; row++)
+			e->growth[row] = c->values[row] - e->growth[row];
+		values = e->growth;
+	}
+	return w.len + column_encode(values, c->count, w.buf + w.len);
+}
+
+static void encode_columns(struct chunk *chunk, struct wire_writer *head, struct encoder *e)
+{
 	wire_put(head, 0, CRC_SIZE);
 	wire_put(head, VERSION, 1);
 	wire_put_varint(head, chunk->rows);
 	wire_put_varint(head, chunk->count);
 	for (size_t i = 0; i < chunk->count; i++) {
-		const struct chunk_column *c = &chunk->columns[i]->column;
-		struct wire_writer runs = { .buf = buf + len, .size = bound_of(chunk, c) };
-		size_t bytes;
+		size_t bytes = encode_column(chunk, e, i);
 
-		if (c->count < chunk->rows)
-			put_runs(&runs, c);
-		bytes = runs.len + column_encode(c->values, c->count, buf + len + runs.len);
 		put_entry(head, chunk, i, bytes);
-		len += bytes;
+		e->len += bytes;
 	}
-	*ret_len = len;
+}
+
+static void drop_encoder(struct encoder *e)
+{
+	free(e->relations);
+	free(e->growth);
+	free(e->buf);
+}
+
+static int new_encoder(struct chunk *chunk, size_t bound, struct encoder *ret_encoder)
+{
+	struct encoder e = {
+		.relations = calloc(chunk->count + 1, sizeof(*e.relations)),
+		.growth = calloc(chunk->rows + 1, sizeof(*e.growth)),
+		.buf = malloc(bound + 1),
+	};
+	int r = e.relations && e.growth && e.buf ? relate_choose(chunk, e.relations) : -ENOMEM;
+
+	if (r < 0)
+		drop_encoder(&e);
+	else
+		*ret_encoder = e;
+	return r;
 }
 
 int chunk_encode(struct chunk *chunk, uint8_t **ret_blob, size_t *ret_len)
 {
 	struct wire_writer head = { .size = HEAD_MAX };
-	size_t bound = 0, len;
-	uint8_t *blob, *buf;
+	struct encoder e;
+	size_t bound = 0;
+	uint8_t *blob;
+	int r;
 
 	for (size_t i = 0; i < chunk->count; i++) {
 		if (!chunk_column(chunk, i))
@@ -375,21 +439,21 @@ int chunk_encode(struct chunk *chunk, uint8_t **ret_blob, size_t *ret_len)
 	}
 	if (chunk->damaged)
 		return -ENOMEM;
+	r = new_encoder(chunk, bound, &e);
+	if (r < 0)
+		return r;
 	blob = malloc(head.size + bound);
-	buf = malloc(bound ? bound : 1);
-	if (!blob || !buf) {
-		free(blob);
-		free(buf);
-		return -ENOMEM;
+	if (blob) {
+		head.buf = blob;
+		encode_columns(chunk, &head, &e);
+		memcpy(blob + head.len, e.buf, e.len);
+		wire_set_le(blob, crc32(0, blob + CRC_SIZE, head.len + e.len - CRC_SIZE),
+			    CRC_SIZE);
+		*ret_blob = blob;
+		*ret_len = head.len + e.len;
 	}
-	head.buf = blob;
-	encode_columns(chunk, &head, buf, &len);
-	memcpy(blob + head.len, buf, len);
-	free(buf);
-	wire_set_le(blob, crc32(0, blob + CRC_SIZE, head.len + len - CRC_SIZE), CRC_SIZE);
-	*ret_blob = blob;
-	*ret_len = head.len + len;
-	return 0;
+	drop_encoder(&e);
+	return blob ? 0 : -ENOMEM;
 }
 
 /* The next entry's key; @before is the one before it. */
@@ -482,6 +546,7 @@ static int take_blob(struct chunk *chunk, size_t len)
 		struct store_column *c = chunk->columns[i];
 
 		c->bits = wire_take_bytes(&r, c->bits_len);
+		c->loading = false;
 		if (!c->bits)
 			return -EBADMSG;
 	}

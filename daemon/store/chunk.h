@@ -6,9 +6,10 @@
  * A blob: the CRC of what follows; a version; rows and columns as varints; one entry a
  * column; the columns. An entry begins with a byte: kind * 16 + aspect * 2, and 1 more if
  * id and name are those of the entry before, which else follow: id as varint, length of the
- * name, name. Then, as varints, how many rows have no value, and the column's bytes. A
- * column that not all rows have begins with runs of rows without and with a value, in
- * turn, as varints; column.h's form follows. So one column is decoded without the others.
+ * name, name. Then, as varints, how many rows have no value, and the column's bytes.
+ * These begin with chunkpart.h's relation as varint; where not all rows have a value, runs of rows
+ * without and with one follow, in turn, as varints; then column.h's form. So a column
+ * is decoded alone, or with those that it is told from.
  */
 #ifndef DAEMON_CHUNK_H
 #define DAEMON_CHUNK_H

@@ -6,7 +6,9 @@
 #include "daemon/store/bits.h"
 
 /*
- * A column: 2 bits predictor, 6 bits first Rice parameter, the first number; for all
+ * A column: 2 bits predictor, 6 bits first Rice parameter, the first number; 1 less than
+ * what all others differ from it by multiples of (bytes in sectors, times in ticks), by
+ * which these differences are divided; for all
  * predictors but the first the step to the second one, folded; then one code for every
  * other. A number stands as 7 bits length (0 to 64) and its bits.
  */
@@ -176,9 +178,23 @@ static void run_down(struct state *s, unsigned int by)
 	s->run = s->run > by ? s->run - by : 0;
 }
 
-static inline uint64_t folded_at(const struct state *s, const uint64_t *values, size_t i)
+/* Numbers to write. */
+struct numbers {
+	const uint64_t *values;
+	size_t count;
+	uint64_t unit;			/* their differences from the first one are multiples of it */
+};
+
+static inline uint64_t number_at(const struct numbers *n, size_t i)
 {
-	return fold(values[i] - s->value - expected(s));
+	if (n->unit == 1)
+		return n->values[i];
+	return n->values[0] + (uint64_t)((int64_t)(n->values[i] - n->values[0]) / (int64_t)n->unit);
+}
+
+static inline uint64_t folded_at(const struct state *s, const struct numbers *n, size_t i)
+{
+	return fold(number_at(n, i) - s->value - expected(s));
 }
 
 static inline void learn_value(struct state *s, uint64_t value)
@@ -191,13 +207,13 @@ static inline void learn_value(struct state *s, uint64_t value)
  * how many there were, and what is no zero follows unless the column ends. Returns
  * the number behind.
  */
-static size_t put_run(struct bit_writer *w, struct state *s, const uint64_t *values, size_t i,
-		      size_t count)
+static size_t put_run(struct bit_writer *w, struct state *s, const struct numbers *n, size_t i)
 {
 	uint64_t zeros = 0, folded = 0;
+	size_t count = n->count;
 
-	while (i < count && (folded = folded_at(s, values, i)) == 0) {
-		learn_value(s, values[i++]);
+	while (i < count && (folded = folded_at(s, n, i)) == 0) {
+		learn_value(s, number_at(n, i++));
 		if (++zeros == 1ULL << (s->run >> RUN_SCALE)) {
 			bits_put(w, 0, 1);
 			run_up(s, RUN_FULL_UP);
@@ -212,7 +228,7 @@ static size_t put_run(struct bit_writer *w, struct state *s, const uint64_t *val
 	if (i == count)
 		return i;
 	put_miss(w, s, folded - 1);
-	learn_value(s, values[i]);
+	learn_value(s, number_at(n, i));
 	return i + 1;
 }
 
@@ -260,34 +276,37 @@ static struct state begin(enum predictor predictor, uint64_t first, uint64_t ste
 }
 
 /* Bits that the misses of a predictor have in all, as a measure of what they cost. */
-static uint64_t cost(enum predictor predictor, const uint64_t *values, size_t count,
-		     unsigned int *ret_k)
+static uint64_t cost(enum predictor predictor, const struct numbers *n, unsigned int *ret_k)
 {
-	bool step = has_step(predictor, count);
-	struct state s = begin(predictor, values[0], step ? values[1] - values[0] : 0, 0);
+	bool step = has_step(predictor, n->count);
+	struct state s = begin(predictor, n->values[0],
+			       step ? number_at(n, 1) - n->values[0] : 0, 0);
 	uint64_t bits = step ? length_of(fold(s.step)) : 0;
 
-	for (size_t i = step ? 2 : 1; i < count; i++) {
-		bits += length_of(folded_at(&s, values, i));
-		learn_value(&s, values[i]);
+	for (size_t i = step ? 2 : 1; i < n->count; i++) {
+		bits += length_of(folded_at(&s, n, i));
+		learn_value(&s, number_at(n, i));
 	}
-	*ret_k = bits / count;
+	*ret_k = bits / n->count;
 	return bits;
 }
 
-static enum predictor choose(const uint64_t *values, size_t count, unsigned int *ret_k)
+/* The best predictor; *ret_bits of the numbers that were tried. */
+static enum predictor choose(const struct numbers *numbers, unsigned int *ret_k,
+			     uint64_t *ret_bits)
 {
 	enum predictor best = SAME_VALUE;
+	struct numbers n = *numbers;
 	uint64_t least;
 
-	if (count > TRIAL) {
-		values += (count - TRIAL) / 2;
-		count = TRIAL;
+	if (n.count > TRIAL) {
+		n.values += (n.count - TRIAL) / 2;
+		n.count = TRIAL;
 	}
-	least = cost(best, values, count, ret_k);
+	least = cost(best, &n, ret_k);
 	for (enum predictor p = SAME_STEP; p < PREDICTORS && least > 0; p++) {
 		unsigned int k;
-		uint64_t bits = cost(p, values, count, &k);
+		uint64_t bits = cost(p, &n, &k);
 
 		if (bits < least) {
 			least = bits;
@@ -295,39 +314,73 @@ static enum predictor choose(const uint64_t *values, size_t count, unsigned int 
 			*ret_k = k;
 		}
 	}
+	*ret_bits = least;
 	return best;
+}
+
+/* The largest unit, up to INT64_MAX. */
+static struct numbers measure(const uint64_t *values, size_t count)
+{
+	uint64_t unit = 0;
+
+	for (size_t i = 1; i < count && unit != 1; i++) {
+		uint64_t a = values[i] - values[0];
+
+		a = (int64_t)a < 0 ? -a : a;
+		while (a) {
+			uint64_t rest = unit % a;
+
+			unit = a;
+			a = rest;
+		}
+	}
+	return (struct numbers){ values, count, unit && unit <= INT64_MAX ? unit : 1 };
+}
+
+uint64_t column_cost(const uint64_t *values, size_t count)
+{
+	struct numbers n = measure(values, count);
+	unsigned int k;
+	uint64_t bits;
+
+	(void)choose(&n, &k, &bits);
+	/* Each code has some two bits beside what it misses by. */
+	return count > TRIAL ? bits * count / TRIAL + 2 * count : bits + 2 * count;
 }
 
 size_t column_bound(size_t count)
 {
-	return (2 + 6 + 2 * (7 + 64) + count * WORST_BITS) / 8 + 1 + BITS_SLACK;
+	return (2 + 6 + 3 * (7 + 64) + count * WORST_BITS) / 8 + 1 + BITS_SLACK;
 }
 
 size_t column_encode(const uint64_t *values, size_t count, uint8_t *buf)
 {
 	struct bit_writer w = { .buf = buf, .size = column_bound(count) - BITS_SLACK };
+	struct numbers n = measure(values, count);
 	unsigned int k;
-	enum predictor predictor = choose(values, count, &k);
+	uint64_t bits;
+	enum predictor predictor = choose(&n, &k, &bits);
 	bool step = has_step(predictor, count);
 	struct state s;
 
 	k = k > 63 ? 63 : k;
-	s = begin(predictor, values[0], step ? values[1] - values[0] : 0, k);
+	s = begin(predictor, values[0], step ? number_at(&n, 1) - values[0] : 0, k);
 	bits_put(&w, predictor, 2);
 	bits_put(&w, k, 6);
 	put_number(&w, values[0]);
+	put_number(&w, n.unit - 1);
 	if (step)
 		put_number(&w, fold(s.step));
 	for (size_t i = step ? 2 : 1; i < count;) {
 		uint64_t folded;
 
 		if (s.run >> RUN_SCALE) {
-			i = put_run(&w, &s, values, i, count);
+			i = put_run(&w, &s, &n, i);
 			continue;
 		}
-		folded = folded_at(&s, values, i);
+		folded = folded_at(&s, &n, i);
 		put_miss(&w, &s, folded);
-		learn_value(&s, values[i++]);
+		learn_value(&s, number_at(&n, i++));
 		if (folded == 0)
 			run_up(&s, RUN_NONE_STEP);
 		else
@@ -341,7 +394,7 @@ int column_decode(const uint8_t *untrusted, size_t len, uint64_t *ret_values, si
 	struct bit_reader r = { .buf = untrusted, .size = len };
 	enum predictor predictor = bits_take(&r, 2);
 	unsigned int k = bits_take(&r, 6);
-	uint64_t first = take_number(&r);
+	uint64_t first = take_number(&r), unit = take_number(&r) + 1;
 	bool step = has_step(predictor, count);
 	struct state s = begin(predictor, first, step ? unfold(take_number(&r)) : 0, k);
 
@@ -364,5 +417,7 @@ int column_decode(const uint8_t *untrusted, size_t len, uint64_t *ret_values, si
 		else
 			run_down(&s, RUN_NONE_STEP);
 	}
+	for (size_t i = 1; i < count && unit != 1 && !r.overflow; i++)
+		ret_values[i] = first + (ret_values[i] - first) * unit;
 	return r.overflow ? -EBADMSG : 0;
 }

@@ -24,6 +24,9 @@ size_t column_bound(size_t count);
  */
 size_t column_encode(const uint64_t *values, size_t count, uint8_t *buf);
 
+/* Bits that they take, about, to compare ways to write them. */
+uint64_t column_cost(const uint64_t *values, size_t count);
+
 /*
  * The @count numbers of a column. Returns 0, or -EBADMSG when the @len bytes are not
  * such a column: nothing is believed of @untrusted.
