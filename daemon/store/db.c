@@ -269,3 +269,31 @@ int db_open_reader(const char *path, sqlite3 **ret_db)
 	*ret_db = db;
 	return 0;
 }
+
+int db_checkpoint(sqlite3 *db)
+{
+	int rc;
+
+	if (db_has_moved(db))
+		return -ESTALE;
+	errno = 0;
+	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	/* A reader is in the way of some of it. */
+	return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0
+						      : db_write_error(db, "cannot checkpoint", rc);
+}
+
+static int count_pages(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+	(void)name;
+	*(int *)ctx = pages;
+	/* What fails is tried again; the commit itself has succeeded. */
+	if (pages >= DB_WAL_PAGES_MAX)
+		(void)db_checkpoint(db);
+	return SQLITE_OK;
+}
+
+void db_defer_checkpoints(sqlite3 *db, int *pages)
+{
+	(void)sqlite3_wal_hook(db, count_pages, pages);
+}

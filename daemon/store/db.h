@@ -46,6 +46,18 @@ void db_close_writer(struct sqlite3 *db);
  */
 int db_open_reader(const char *path, struct sqlite3 **ret_db);
 
+/* Pages of the WAL from which a commit does not wait for db_checkpoint(): 32 MB. */
+#define DB_WAL_PAGES_MAX 8192
+
+/*
+ * From now on checkpoints of the writer's @db wait for db_checkpoint(), so that no commit takes
+ * longer for one. *pages, which outlives @db, is how many the WAL had after the last commit.
+ */
+void db_defer_checkpoints(struct sqlite3 *db, int *pages);
+
+/* Into the database with what no reader needs in the WAL. Returns 0 or -errno. */
+int db_checkpoint(struct sqlite3 *db);
+
 /* Run @sql, doing @what. Returns 0 or -errno. */
 int db_exec(struct sqlite3 *db, const char *sql, const char *what);
 

@@ -155,7 +155,7 @@ static void test_each_write(void)
 		good = testvfs_install(on_event, &fault) == SQLITE_OK &&
 		       store_open(path, &store) == 0 && fill(store, reached, 5) &&
 		       store_flush(store, 1) > 0;
-		(void)sqlite3_exec(store->db, "PRAGMA wal_autocheckpoint = 10", NULL, NULL, NULL);
+		store->upkeep.checkpoint_pages = 10;
 		fault.on = true;
 		for (int i = 0; i < 8; i++) {
 			good = good && fill(store, reached, 3);

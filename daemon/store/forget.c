@@ -18,12 +18,12 @@ enum {
 /* The journal's last row may be of a boot that is sealed: whoever reads it looks its boot up. */
 #define IS_EMPTY \
 	" NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.boot = b.id)" \
-	" AND NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.boot = b.id)" \
+	" AND NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.id IN (b.id * 2, b.id * 2 + 1))" \
 	" AND b.id IS NOT (SELECT boot FROM journal ORDER BY id DESC LIMIT 1)"
 
 /* Samples behind @to wait in the journal: whoever seals them asks what is missing. */
 #define IS_SEALED(source, to) \
-	" (NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.boot = x.boot AND e.source = " source ")" \
+	" (NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.id = x.boot * 2 + " source ")" \
 	" OR x." to " < (SELECT sealed_0 FROM stream s WHERE s.boot = x.boot AND s.source = " source "))"
 
 static const char *const sql[STMTS] = {

@@ -150,15 +150,12 @@ static int live(struct store *store, int ack_fd)
 static void __attribute__((noreturn)) child(int ack_fd)
 {
 	struct store *store;
-	char pragma[64];
 
 	shared->stage = STAGE_OPEN;
 	shared->place = PLACE_BETWEEN;
 	if (testvfs_install(on_event, NULL) != SQLITE_OK || store_open(path, &store) < 0)
 		_exit(2);
-	snprintf(pragma, sizeof(pragma), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
-	if (sqlite3_exec(store->db, pragma, NULL, NULL, NULL) != SQLITE_OK)
-		_exit(3);
+	store->upkeep.checkpoint_pages = CHECKPOINT_PAGES;
 	(void)live(store, ack_fd);
 	_exit(4);
 }

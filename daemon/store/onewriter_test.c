@@ -232,9 +232,10 @@ static void test_one_writer(void)
 	struct verdict v;
 	bool good;
 
-	good = testvfs_install(on_event, &audit) == SQLITE_OK && store_open(path, &store) == 0 &&
-	       sqlite3_exec(store->db, "PRAGMA wal_autocheckpoint = 60", NULL, NULL, NULL) == 0 &&
-	       fill(store, reached, 2) && open_readers(&readers);
+	good = testvfs_install(on_event, &audit) == SQLITE_OK && store_open(path, &store) == 0;
+	if (good)
+		store->upkeep.checkpoint_pages = 60;
+	good = good && fill(store, reached, 2) && open_readers(&readers);
 	audit.meanwhile = read_all;
 	audit.ctx = &readers;
 	good = good && fill(store, reached, 10);

@@ -85,6 +85,7 @@ static bool record(struct testdisk *disk, const char *pragma, int commits)
 		good = store != NULL;
 		if (!store)
 			break;
+		store->upkeep.checkpoint_pages = CHECKPOINT_PAGES;
 		exec(store, pragma);
 		for (int i = 0; i < commits / 2 && good; i++)
 			good = commit_some(store, disk, &ack);
@@ -179,12 +180,10 @@ static void test_cuts(struct testdisk *disk)
 {
 	struct testdisk_counts counts;
 	struct tally tally;
-	char pragma[64];
 	bool good;
 
-	snprintf(pragma, sizeof(pragma), "PRAGMA wal_autocheckpoint = %d", CHECKPOINT_PAGES);
 	begin(disk);
-	good = record(disk, pragma, is_long ? 80 : 20);
+	good = record(disk, "", is_long ? 80 : 20);
 	testdisk_end(disk);
 	counts = testdisk_count(disk);
 	ok(good && counts.syncs > 40 && counts.checkpoints > 4,
@@ -203,11 +202,10 @@ static void test_cuts(struct testdisk *disk)
 static void test_losses(struct testdisk *disk, const char *how, bool breaks)
 {
 	struct tally tally;
-	char pragma[96];
+	char pragma[64];
 	bool good;
 
-	snprintf(pragma, sizeof(pragma), "PRAGMA wal_autocheckpoint = %d; PRAGMA synchronous = %s",
-		 CHECKPOINT_PAGES, how);
+	snprintf(pragma, sizeof(pragma), "PRAGMA synchronous = %s", how);
 	begin(disk);
 	good = record(disk, pragma, 24);
 	testdisk_end(disk);

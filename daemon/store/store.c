@@ -54,7 +54,7 @@ int store_open(const char *path, struct store **ret_store)
 		r = storewrite_new(store->db, &store->blocks, &store->writer);
 	if (r == 0)
 		r = expire_new(&store->blocks, &store->expire);
-	store->upkeep.of = (struct transaction_of){ &store->blocks, store->expire };
+	upkeep_init(&store->upkeep, &store->blocks, store->expire);
 	if (r == 0)
 		r = storeload_ids(store->db, &store->last);
 	if (r == 0)
@@ -63,6 +63,7 @@ int store_open(const char *path, struct store **ret_store)
 		store_free(store);
 		return r;
 	}
+	db_defer_checkpoints(store->db, &store->upkeep.wal_pages);
 	*ret_store = store;
 	return 0;
 }

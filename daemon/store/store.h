@@ -109,8 +109,8 @@ int store_flush(struct store *store, int64_t now_ns);
 
 /*
  * One short step of what is due in the background, in a transaction of its own: samples
- * are sealed and rolled up, the journal is trimmed, old data is dropped. Returns 1 if there may be more to do,
- * 0 if not, or -errno.
+ * are sealed and rolled up, the journal is trimmed, old data is dropped; or a checkpoint.
+ * Returns 1 if there may be more to do, 0 if not, or -errno.
  */
 int store_work(struct store *store, int64_t now_ns);
 

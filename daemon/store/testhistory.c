@@ -484,7 +484,7 @@ static int find_reached(struct check *c)
 		 "SELECT coalesce(max(s), 0) FROM (SELECT max(sequence) AS s FROM mark JOIN boot b"
 		 " ON b.id = boot WHERE vm = %1$lld UNION ALL SELECT max(to_sequence) FROM gap JOIN"
 		 " boot b ON b.id = boot WHERE vm = %1$lld AND source = 0 UNION ALL SELECT max(to_sequence)"
-		 " FROM journal_end JOIN boot b ON b.id = boot WHERE vm = %1$lld AND source = 0 UNION ALL"
+		 " FROM journal_end e JOIN boot b ON e.id = b.id * 2 WHERE vm = %1$lld UNION ALL"
 		 " SELECT max(sealed_0) FROM stream JOIN boot b ON b.id = boot WHERE vm = %1$lld"
 		 " AND source = 0)", (long long)c->record.id);
 	r = db_number(c->db, sql, &sequence);

@@ -12,6 +12,17 @@
 #define TRIM_ROWS 4096
 #define TRIM_AGE_NS (120LL * 1000000000)
 
+/* 4 MB, as is SQLite's own habit. */
+#define CHECKPOINT_PAGES 1000
+
+void upkeep_init(struct upkeep *upkeep, struct blocks *blocks, struct expire *expire)
+{
+	*upkeep = (struct upkeep){
+		.of = { blocks, expire },
+		.checkpoint_pages = CHECKPOINT_PAGES,
+	};
+}
+
 static int move_on(struct upkeep *u)
 {
 	bool more = false;
@@ -53,15 +64,31 @@ static int is_due(struct upkeep *u)
 	return r == 0 ? due : r;
 }
 
+static int checkpoint(struct upkeep *u)
+{
+	int r = db_checkpoint(u->of.blocks->db);
+
+	u->wal_pages = 0;
+	return r < 0 ? r : 1;
+}
+
+static int step(struct upkeep *u)
+{
+	int r;
+
+	if (u->wal_pages >= u->checkpoint_pages)
+		return checkpoint(u);
+	r = is_due(u);
+	return r > 0 ? transaction_run(&u->of, work, u) : r;
+}
+
 int upkeep_step(struct upkeep *upkeep, int64_t now_ns)
 {
 	int r;
 
 	upkeep->now_ns = now_ns;
 	db_quiet(upkeep->error != 0);
-	r = is_due(upkeep);
-	if (r > 0)
-		r = transaction_run(&upkeep->of, work, upkeep);
+	r = step(upkeep);
 	db_quiet(false);
 	/* That the disk is full or the file gone, the next commit says. */
 	if (r < 0 && r != -ENOSPC && r != -ESTALE && r != upkeep->error)
