@@ -139,9 +139,32 @@ sub served { my ($figures, $wanted, $name) = @_;
 	is(scalar(grep { @{ $_->{v} } > 20 } @series), 6, 'and series of both sources');
 	unlike(slurp("$dir/daemon.log"), qr/error|warning/i, 'it has nothing to complain of') }
 
-for my $name (@ARGV ? @ARGV : sort keys %vendor) {
+for my $name (@ARGV ? grep { $vendor{$_} } @ARGV : sort keys %vendor) {
 	subtest "debian-$name" => sub { recording($name) };
 }
+
+# What make bench-store replays: a sample a second of both sources, over changing workloads.
+sub trace { my ($dir_of, $db) = ("$data/trace-1hz", "$dir/t.db");
+	my $figures = figures("$dir_of/README.md");
+	ok(gunzip("$dir_of/vmexit.db.gz" => $db), 'it unpacks') or diag($GunzipError), return;
+	cmp_ok(-s "$dir_of/vmexit.db.gz", '<=', 400 << 10, 'it is small');
+	is_deeply([map { $_->[0] } sql($db, 'PRAGMA integrity_check; PRAGMA foreign_key_check')], ['ok'], 'the database is sound');
+	is(-s $db, $figures->{'bytes of the database'}, 'and of the size that the README says');
+	is_deeply([grep { $_->[0] ne 'guest' || $_->[1] ne '' } sql($db, 'SELECT name, error FROM vm')], [], 'it tells nothing of where it was made');
+	falls($db);
+	for my $source (0, 1) {
+		my $whose = $source ? 'host' : 'guest';
+		my ($row) = sql($db, "SELECT count(*), max(exits) FROM sample WHERE source = $source");
+		is_deeply($row, [@$figures{"samples of the $whose", "exits as the $whose saw them"}], "samples and exits of the $whose");
+		my @s = sort { $a <=> $b } map { $_->[0] } sql($db, "SELECT (t_ns - lag(t_ns) OVER (ORDER BY sequence)) / 1e9 FROM sample WHERE source = $source LIMIT -1 OFFSET 1");
+		ok($s[@s / 2] > 0.99 && $s[@s / 2] < 1.01, 'they are a second apart') or diag("median $s[@s / 2]");
+	}
+	is((sql($db, 'SELECT count(*) FROM gap'))[0][0], $figures->{gaps}, 'gaps');
+	my @runs = slurp("$data/record-trace-guest") =~ /^\trun "(\w+) \$round"/mg;
+	is_deeply([map { $_->[0] } sql($db, 'SELECT label FROM mark WHERE kind = 3 AND status = 0 ORDER BY sequence')],
+		  [map { my $round = $_; map { "$_ $round" } @runs } 1 .. 3], 'every workload ran, in each round') }
+
+subtest 'trace-1hz' => \&trace if !@ARGV || grep { $_ eq 'trace' } @ARGV;
 
 # ---- record itself, as far as it goes without an emulator ----
 for (['no vendor', 2, qr/^usage: record/], ['another vendor', 2, qr/^usage: record/, 'arm'], ['no time', 1, qr/--seconds is a number above 0, not '0'/, '--seconds', 0, 'svm'],
