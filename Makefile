@@ -68,6 +68,12 @@ bench-agent: ## the agent's CPU, memory, exits beside node_exporter's and others
 	$(MAKE) all
 	tests/bench/agent $(ARGS)
 
+bench-store: ## bytes, CPU time, queries of the store beside VictoriaMetrics' (ARGS="--only csv")
+	scripts/deps build bench store
+	$(MAKE) all
+	$(MAKE) -C tests/bench/storebench BUILD=$(BUILD)
+	BUILD=$(BUILD) tests/bench/store $(ARGS)
+
 dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
 	kernel/make-dkms-source
 
@@ -80,7 +86,7 @@ kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE,
 	@ls build/linux-*.deb
 
 deps: ## install the Debian packages that everything needs
-	scripts/deps build kernel lab guest test fuzz bench
+	scripts/deps build kernel lab guest test fuzz bench store
 
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
@@ -97,5 +103,5 @@ install: all ## programs, vmexit.so and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent fuzz \
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store fuzz \
 	dkms-source kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel
