@@ -131,6 +131,8 @@ static int open_cursor(sqlite3_vtab *base, sqlite3_vtab_cursor **ret_cursor)
 		sqlite3_free(c);
 		return SQLITE_ERROR;
 	}
+	/* That of the statement, which may write elsewhere: it is not to be committed here. */
+	c->blocks->within = true;
 	*ret_cursor = &c->base;
 	return SQLITE_OK;
 }

@@ -205,7 +205,7 @@ int blocks_next(struct blocks *blocks, int64_t boot, enum sample_source source, 
 		int64_t from_ns, int64_t to_ns, struct block *ret_block)
 {
 	struct archive_of of = { .boot = boot, .source = source };
-	bool own = sqlite3_get_autocommit(blocks->db);
+	bool own = !blocks->within && sqlite3_get_autocommit(blocks->db);
 	struct archive_entry entry;
 	int r = own ? db_exec(blocks->db, "BEGIN", "cannot begin to read") : 0;
 

@@ -19,6 +19,7 @@ struct blocks {
 	struct streams *streams;
 	struct archive *archive;
 	struct sqlite3_stmt *gaps, *is_gap;
+	bool within;			/* the caller's: a transaction is always under way */
 };
 
 /* On a connection that writes or on one that reads. Returns 0 or -errno. */
