@@ -102,16 +102,18 @@ static int describe(struct chunk *chunk, size_t first, struct archive_entry *ret
 		return r;
 	for (size_t i = first; i < chunk_rows(chunk); i++) {
 		const uint64_t *v = buckets[i].value;
-		int64_t from_ns = v[BUCKET_FROM_NS], to_ns = v[BUCKET_TO_NS];
+		/* Host time may have been set back. */
+		int64_t ends_ns[] = { v[BUCKET_FROM_NS], v[BUCKET_TO_NS] };
 
 		if (i == first) {
 			e.from_sequence = v[BUCKET_FROM_SEQUENCE];
-			e.from_ns = from_ns;
-			e.to_ns = to_ns;
+			e.from_ns = e.to_ns = ends_ns[0];
 		}
 		e.to_sequence = v[BUCKET_TO_SEQUENCE];
-		e.from_ns = from_ns < e.from_ns ? from_ns : e.from_ns;
-		e.to_ns = to_ns > e.to_ns ? to_ns : e.to_ns;
+		for (int n = 0; n < 2; n++) {
+			e.from_ns = ends_ns[n] < e.from_ns ? ends_ns[n] : e.from_ns;
+			e.to_ns = ends_ns[n] > e.to_ns ? ends_ns[n] : e.to_ns;
+		}
 		e.samples += v[BUCKET_SAMPLES];
 	}
 	free(buckets);

@@ -270,7 +270,16 @@ static struct total total_of_samples(const struct expected *e, uint64_t to)
 	return t;
 }
 
-static void add_rollups(struct chunk *chunk, struct total *t)
+/* The time of each row is in that of its chunk, though it may have gone back. */
+static bool is_within(const struct archive_entry *entry, const struct rollup_bucket *bucket)
+{
+	int64_t from_ns = bucket->value[BUCKET_FROM_NS], to_ns = bucket->value[BUCKET_TO_NS];
+
+	return from_ns >= entry->from_ns && from_ns <= entry->to_ns && to_ns >= entry->from_ns &&
+	       to_ns <= entry->to_ns;
+}
+
+static void add_rollups(struct chunk *chunk, const struct archive_entry *entry, struct total *t)
 {
 	struct key key = { .kind = KEY_FIELD, .id = FIELD_EXITS };
 	struct rollup_point *points = calloc(chunk_rows(chunk), sizeof(*points));
@@ -280,6 +289,7 @@ static void add_rollups(struct chunk *chunk, struct total *t)
 	if (r == 0)
 		r = rollup_read(chunk, &key, buckets, points);
 	for (size_t row = 0; row < chunk_rows(chunk) && buckets; row++) {
+		wrong_rollups += !is_within(entry, &buckets[row]);
 		t->samples += buckets[row].value[BUCKET_SAMPLES];
 		t->sum += r == 0 ? points[row].sum : 0;
 		t->weight += r == 0 ? points[row].weight : 0;
@@ -307,7 +317,7 @@ static void read_rollups(struct blocks *blocks, const struct expected *e)
 			struct chunk *chunk = NULL;
 
 			failures += archive_load(blocks->archive, entry.id, &chunk) < 0;
-			add_rollups(chunk, &got);
+			add_rollups(chunk, &entry, &got);
 			chunk_free(chunk);
 		}
 		wrong_rollups += got.samples != want.samples || got.sum != want.sum ||
