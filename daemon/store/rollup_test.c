@@ -401,7 +401,7 @@ static void test_tiers(void)
 {
 	size_t bad[ROLLUP_TIERS] = { 0 }, rows[ROLLUP_TIERS] = { 0 }, histories = 0;
 
-	for (; histories < (testrandom_is_long() ? 20000 : 400); histories++) {
+	for (; histories < (testrandom_is_long() ? 10000 : 400); histories++) {
 		struct chunk *tiers[ROLLUP_TIERS] = { NULL };
 
 		make_history();
