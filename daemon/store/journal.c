@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/store/db.h"
+#include "daemon/store/passed.h"
 #include "daemon/store/journalend.h"
 #include "daemon/store/tick.h"
 #include "guest-agent/shared/frame.h"
@@ -36,21 +37,6 @@ static const char *const sql[STMTS] = {
 	[LAST] = "SELECT max(id) FROM journal",
 	[TIME_BEFORE] = "SELECT t_ns FROM journal WHERE id < ? ORDER BY id DESC LIMIT 1",
 	[TRIM] = "DELETE FROM journal WHERE id < ?",
-};
-
-/* Rows that a walk has passed, the last one first. */
-struct passed_row {
-	int64_t id, before;
-	uint64_t sequence;
-	int64_t t_ns;
-	size_t at;			/* where its sample begins in `bytes` */
-};
-
-struct passed {
-	struct passed_row *rows;
-	size_t count, room;
-	uint8_t *bytes;
-	size_t len, size;
 };
 
 struct journal {
@@ -83,8 +69,7 @@ void journal_free(struct journal *journal)
 	for (int i = 0; i < STMTS; i++)
 		sqlite3_finalize(journal->stmt[i]);
 	journalends_done(&journal->ends);
-	free(journal->passed.rows);
-	free(journal->passed.bytes);
+	passed_done(&journal->passed);
 	free(journal);
 }
 
@@ -522,37 +507,16 @@ int journal_row(struct journal *journal, int64_t id, struct journal_row *ret_row
 	return r < 0 ? r : get_row(journal, ROW, ret_row);
 }
 
-static bool grow(void *array, size_t *room, size_t least, size_t size)
-{
-	size_t more = *room ? *room : 256;
-	void *grown;
-
-	while (more < least)
-		more *= 2;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return false;
-	*(void **)array = grown;
-	*room = more;
-	return true;
-}
-
 static int pass(struct passed *p, sqlite3_stmt *s)
 {
-	size_t len = sqlite3_column_bytes(s, 5);
-
-	if ((p->count == p->room &&
-	     !grow(&p->rows, &p->room, p->count + 1, sizeof(*p->rows))) ||
-	    (p->size - p->len < len && !grow(&p->bytes, &p->size, p->len + len, 1)))
-		return -ENOMEM;
-	p->rows[p->count++] = (struct passed_row){
-		sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 6),
-		sqlite3_column_int64(s, 3), sqlite3_column_int64(s, 4), p->len,
+	const struct passed_row row = {
+		.id = sqlite3_column_int64(s, 0),
+		.before = sqlite3_column_int64(s, 6),
+		.sequence = sqlite3_column_int64(s, 3),
+		.t_ns = sqlite3_column_int64(s, 4),
 	};
-	if (len)
-		memcpy(p->bytes + p->len, sqlite3_column_blob(s, 5), len);
-	p->len += len;
-	return 0;
+
+	return passed_add(p, &row, sqlite3_column_blob(s, 5), sqlite3_column_bytes(s, 5));
 }
 
 /* Back from the last row to the first, or to the one that is not above @sequence. */
@@ -561,7 +525,7 @@ static int pass_all(struct journal *j, int64_t last_id, uint64_t sequence, struc
 	sqlite3_stmt *s;
 	int r = 0;
 
-	p->count = p->len = 0;
+	passed_clear(p);
 	for (int64_t id = last_id; id; id = sqlite3_column_int64(s, 6)) {
 		r = BEGIN(j, ROW, id);
 		s = j->stmt[ROW];
