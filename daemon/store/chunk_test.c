@@ -372,12 +372,12 @@ static void test_hostile_runs(void)
 	size_t bad = 0;
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		/* 3 rows, one without: two numbers, both 0. */
-		uint8_t blob[64] = { 0, 0, 0, 0, 1, 3, 1, 0, 1, 0, 1, all[i].len + 3 };
-		size_t len = 12 + all[i].len + 3;
+		/* 3 rows, one without: two numbers, both 0, that go with no other column's. */
+		uint8_t blob[64] = { 0, 0, 0, 0, 1, 3, 1, 0, 1, 0, 1, 1 + all[i].len + 3 };
+		size_t len = 13 + all[i].len + 3;
 		struct chunk *chunk = NULL;
 
-		memcpy(blob + 12, all[i].runs, all[i].len);
+		memcpy(blob + 13, all[i].runs, all[i].len);
 		right_checksum(blob, len);
 		if (chunk_decode(blob, len, &chunk) < 0)
 			abort();

@@ -17,6 +17,8 @@ enum predictor { SAME_VALUE, SAME_STEP, MEAN_STEP_4, MEAN_STEP_16, PREDICTORS };
 /* So many of a column's numbers, from its middle, decide on its predictor. */
 #define TRIAL 256
 
+#define FAR (1ULL << 62)
+
 #define UNARY_MAX 24			/* longer ones escape to a plain number */
 #define WORST_BITS (1 + UNARY_MAX + 7 + 64)
 
@@ -318,7 +320,10 @@ static enum predictor choose(const struct numbers *numbers, unsigned int *ret_k,
 	return best;
 }
 
-/* The largest unit, up to INT64_MAX. */
+/*
+ * The largest unit. Numbers that lie far apart may go round at 2^64, where a division would
+ * tear them apart; they have none.
+ */
 static struct numbers measure(const uint64_t *values, size_t count)
 {
 	uint64_t unit = 0;
@@ -327,14 +332,16 @@ static struct numbers measure(const uint64_t *values, size_t count)
 		uint64_t a = values[i] - values[0];
 
 		a = (int64_t)a < 0 ? -a : a;
-		while (a) {
+		if (a >= FAR)
+			unit = 1;
+		while (a && unit != 1) {
 			uint64_t rest = unit % a;
 
 			unit = a;
 			a = rest;
 		}
 	}
-	return (struct numbers){ values, count, unit && unit <= INT64_MAX ? unit : 1 };
+	return (struct numbers){ values, count, unit ? unit : 1 };
 }
 
 uint64_t column_cost(const uint64_t *values, size_t count)
