@@ -105,7 +105,7 @@ for my $file (grep { !m{(_test\.c|/test\w+\.[ch])$} } glob("$FindBin::Bin/../dae
 	my $text = slurp($file) =~ s{/\*.*?\*/}{}gsr;
 	my ($name) = $file =~ m{/(daemon/.*)};
 	$opens{$name} .= join ' ', map { s/\s+/ /gr } $text =~ /\b(sqlite3_open\w*\(.*?\))/gs;
-	push @checkpoints, $name if $text =~ /checkpoint/i && $name !~ m{store/db\.c$};
+	push @checkpoints, $name if $text =~ /sqlite3_wal|wal_(auto)?checkpoint/i && $name !~ m{store/db\.c$};
 	push @maps, "$name: $_" for $text =~ /mmap_size\s*=?\s*([1-9]\w*|%)/g;
 }
 delete @opens{grep { $opens{$_} eq '' } keys %opens};
