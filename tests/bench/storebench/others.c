@@ -216,17 +216,18 @@ static int by_size(const void *a, const void *b)
 #define TIMES 21
 #define POINTS 1000
 
-/* The median time for @kinds_count curves, the first, cold one being left out. */
-static int time_curves(struct query *query, const struct query_filter *filter, const int *kinds,
-		       size_t kinds_count, const char *name)
+/* The median time for @count curves, the first, cold one being left out. */
+static int time_curves(struct query *query, const struct query_filter *filter,
+		       const struct spans_want *wants, size_t count, const char *name)
 {
+	static const struct series_options options = { .points = POINTS };
 	double ms[TIMES];
 	size_t points = 0;
 
 	for (int i = -1; i < TIMES; i++) {
 		int64_t began = monotonic_ns();
 		struct series *series;
-		int r = series_read(query, filter, kinds, kinds_count, POINTS, &series);
+		int r = series_read(query, filter, wants, count, &options, &series);
 
 		if (r < 0)
 			return r;
@@ -242,9 +243,16 @@ static int time_curves(struct query *query, const struct query_filter *filter, c
 
 int query_curves(const char *path)
 {
-	static const int kinds[] = { RATE_COUNT, RATE_HANDLING, RATE_AWAY, WORKLOAD_cpu_user_ms,
-				     WORKLOAD_context_switches, WORKLOAD_interrupts,
-				     WORKLOAD_disk_read_bytes, WORKLOAD_net_sent_bytes };
+	static const struct spans_want wants[] = {
+		{ .key = { .kind = KEY_FIELD, .id = FIELD_EXITS } },
+		{ .key = { .kind = KEY_FIELD, .id = FIELD_HANDLING } },
+		{ .key = { .kind = KEY_FIELD, .id = FIELD_AWAY } },
+		{ .key = { .kind = KEY_WORKLOAD, .id = WORKLOAD_cpu_user_ms } },
+		{ .key = { .kind = KEY_WORKLOAD, .id = WORKLOAD_context_switches } },
+		{ .key = { .kind = KEY_WORKLOAD, .id = WORKLOAD_interrupts } },
+		{ .key = { .kind = KEY_WORKLOAD, .id = WORKLOAD_disk_read_bytes } },
+		{ .key = { .kind = KEY_WORKLOAD, .id = WORKLOAD_net_sent_bytes } },
+	};
 	struct query_filter filter = { .sources = 1 << SOURCE_GUEST };
 	struct query *query = NULL;
 	int r = query_open(path, &query);
@@ -252,9 +260,9 @@ int query_curves(const char *path)
 	if (r == 0)
 		r = query_vms(query, first_vm, &filter.vm_id);
 	if (r > 0)
-		r = time_curves(query, &filter, kinds, 1, "one");
+		r = time_curves(query, &filter, wants, 1, "one");
 	if (r == 0)
-		r = time_curves(query, &filter, kinds, sizeof(kinds) / sizeof(kinds[0]), "eight");
+		r = time_curves(query, &filter, wants, sizeof(wants) / sizeof(wants[0]), "eight");
 	query_free(query);
 	return r;
 }
