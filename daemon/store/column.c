@@ -15,7 +15,7 @@
 enum predictor { SAME_VALUE, SAME_STEP, MEAN_STEP_4, MEAN_STEP_16, PREDICTORS };
 
 /* So many of a column's numbers, from its middle, decide on its predictor. */
-#define TRIAL 256
+#define TRIAL 128
 
 #define FAR (1ULL << 62)
 

@@ -24,10 +24,13 @@ bool counters_sum(const struct sample *sample, int list, uint64_t *ret_sum)
 
 static void set_detail(struct counters *c, const uint8_t *detail, size_t len)
 {
-	free(c->detail);
-	c->detail = len ? malloc(len) : NULL;
-	c->detail_len = c->detail ? len : 0;
-	if (c->detail)
+	if (len > c->detail_size) {
+		free(c->detail);
+		c->detail = malloc(len);
+		c->detail_size = c->detail ? len : 0;
+	}
+	c->detail_len = len <= c->detail_size ? len : 0;
+	if (c->detail_len)
 		memcpy(c->detail, detail, len);
 }
 
@@ -67,6 +70,7 @@ void counters_copy(struct counters *to, const struct counters *from)
 	counters_done(to);
 	*to = *from;
 	to->detail = NULL;
+	to->detail_size = 0;
 	set_detail(to, from->detail, from->detail_len);
 }
 

@@ -16,7 +16,7 @@ struct counters {
 	uint64_t exits, handling_cycles, away_cycles, idle_cycles;
 	uint64_t least;			/* exits that had happened when all of it had been read */
 	uint8_t *detail;		/* its lists, a copy */
-	size_t detail_len;
+	size_t detail_len, detail_size;
 };
 
 /*

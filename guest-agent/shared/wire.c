@@ -41,12 +41,17 @@ void wire_put(struct wire_writer *w, uint64_t v, size_t bytes)
 void wire_put_varint(struct wire_writer *w, uint64_t v)
 {
 	uint8_t bytes[WIRE_VARINT_MAX];
+	bool room = !w->overflow && w->size - w->len >= WIRE_VARINT_MAX;
+	uint8_t *to = room ? w->buf + w->len : bytes;
 	size_t len = 0;
 
 	for (; v >= 0x80; v >>= 7)
-		bytes[len++] = v | 0x80;
-	bytes[len++] = v;
-	wire_put_bytes(w, bytes, len);
+		to[len++] = v | 0x80;
+	to[len++] = v;
+	if (room)
+		w->len += len;
+	else
+		wire_put_bytes(w, bytes, len);
 }
 
 void wire_put_field(struct wire_writer *w, uint16_t number, size_t len)
@@ -93,20 +98,21 @@ uint64_t wire_take(struct wire_reader *r, size_t bytes)
 
 uint64_t wire_take_varint(struct wire_reader *r)
 {
+	size_t most = r->overflow ? 0 : r->len < WIRE_VARINT_MAX ? r->len : WIRE_VARINT_MAX;
 	uint64_t v = 0;
 
-	/* Nearly all are that short. */
-	if (!r->overflow && r->len > 0 && *r->buf < 0x80)
-		return *wire_take_bytes(r, 1);
-	for (unsigned int shift = 0; shift < 64; shift += 7) {
-		uint64_t byte = wire_take(r, 1);
+	for (size_t i = 0; i < most; i++) {
+		uint64_t byte = r->buf[i];
 
 		/* The tenth byte has room for one bit. */
-		if (r->overflow || (shift == 63 && byte > 1))
+		if (i == WIRE_VARINT_MAX - 1 && byte > 1)
 			break;
-		v |= (byte & 0x7f) << shift;
-		if (!(byte & 0x80))
+		v |= (byte & 0x7f) << 7 * i;
+		if (!(byte & 0x80)) {
+			r->buf += i + 1;
+			r->len -= i + 1;
 			return v;
+		}
 	}
 	r->overflow = true;
 	return 0;
