@@ -55,7 +55,7 @@ kvm-modules: ## patched kvm.ko, kvm-amd.ko, kvm-intel.ko (RELEASE=$(uname -r) or
 	scripts/deps kernel
 	kernel/build-modules $(if $(RELEASE),--release $(RELEASE)) $(if $(LINE),--line $(LINE))
 
-fuzz: ## libFuzzer on everything that a guest sends (SECONDS=60 for each fuzzer)
+fuzz: ## libFuzzer on what a guest sends, a database holds, a CSV says (SECONDS=60 each)
 	scripts/deps build fuzz
 	tests/fuzz/run --seconds $(or $(SECONDS),60)
 
