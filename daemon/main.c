@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/intake/collect.h"
+#include "daemon/base/calmclock.h"
 #include "daemon/base/config.h"
 #include "daemon/http/http.h"
 #include "daemon/base/loop.h"
@@ -38,14 +39,33 @@ struct parts {
 	int signal_fd;
 	int signal_watch;
 	int flush_timer;
+	struct calmclock calm;
 };
 
-static int64_t now_ns(void)
+static int64_t read_clock(clockid_t id)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
+	clock_gettime(id, &ts);
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+static int64_t now_ns(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
+
+/* The time by which something is old. */
+static int64_t age_now_ns(struct calmclock *calm)
+{
+	bool waited = calm->waiting;
+	int64_t wall_ns = now_ns(), ns = calmclock_now(calm, wall_ns, read_clock(CLOCK_BOOTTIME));
+
+	if (calm->waiting && !waited)
+		log_notice("the host's clock is %lld hours later than what is stored says; "
+			    "what is too old by it is dropped when it has been so for a day",
+			    (long long)((wall_ns - ns) / 3600000000000LL));
+	return ns;
 }
 
 static void on_signal(int fd, int events, void *ctx)
@@ -77,6 +97,7 @@ static void on_flush(void *ctx)
 		collect_committed(p->collect);
 	store_get_stats(p->store, &stats);
 	http_flushed(p->http, what, &stats);
+	store_set_age(p->store, age_now_ns(&p->calm));
 	work_for_a_while(p->store);
 }
 
@@ -100,7 +121,7 @@ static int watch_signals(struct parts *p)
 
 static_assert(CONFIG_TIERS == ROLLUP_TIERS, "a setting for each tier");
 
-static int set_limits(struct store *store, const struct config *c)
+static int set_limits(struct parts *p, const struct config *c)
 {
 	struct expire_limits limits = { .vm_bytes = (uint64_t)c->vm_disk_limit_mb << 20 };
 
@@ -109,7 +130,8 @@ static int set_limits(struct store *store, const struct config *c)
 			.age_ns = c->keep[tier].age_s * 1000000000LL,
 			.bytes = c->keep[tier].bytes,
 		};
-	return store_set_limits(store, &limits, now_ns());
+	calmclock_init(&p->calm, store_newest_ns(p->store), read_clock(CLOCK_BOOTTIME));
+	return store_set_limits(p->store, &limits, age_now_ns(&p->calm));
 }
 
 static const char *libvirt_uri(const struct config *c)
@@ -183,7 +205,7 @@ static int start(struct parts *p)
 	if (r == 0)
 		r = store_open(c->database, &p->store);
 	if (r == 0)
-		r = set_limits(p->store, c);
+		r = set_limits(p, c);
 	if (r < 0)
 		return r;
 	p->collect = collect_new(p->store, p->vitals, c->guest_disk_limit_mb);

@@ -7,6 +7,7 @@ use FindBin;
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use lib "$FindBin::Bin/lib";
 use Daemon;
+use Frames;
 use Test::More;
 
 my $db = "$dir/v.db";
@@ -40,19 +41,35 @@ my ($samples, $exits) = (scalar csv($name), exits_of($name));
 cmp_ok($samples, '>', 700, "$samples samples");
 stop('daemon', 'TERM');
 
+# ---- a clock that may be wrong ----
+my @less = ('--libvirt=off', '--keep-samples=1h,1G', '--keep-10s=1h', '--keep-1min=1h', '--keep-10min=1h', '--vm-disk-limit=0');
+my $listener = listen_at('now');
+my $said = length slurp("$dir/daemon.log");
+ok(daemon(@less, "--channel=now=$dir/now.sock"), 'now it is to keep hours only, and all that is stored is older');
+my $peer = accept_at($listener);
+syswrite($peer, hello('b' x 16, 100));
+is((welcomed($peer))[1], 0, 'a VM is new');
+for my $i (1 .. 3) {
+	syswrite($peer, sample($i, 100 + $i, 1000 * $i));
+	ok(acked($peer, $i), "sample $i is committed");
+}
+is_deeply([map { $_->{bytes} } @{ storage()->{tiers} }], [map { $_->{bytes} } @{ $all->{tiers} }], 'nothing is dropped by a clock that was never seen to go there');
+is(scalar(() = substr(slurp("$dir/daemon.log"), $said) =~ /clock is \d+ hours later than what is stored says/g), 1, 'which the log says, once');
+stop('daemon', 'TERM');
+
 # ---- less ----
-ok(daemon('--libvirt=off', '--keep-samples=1h,1G', '--keep-10s=1h', '--keep-1min=1h', '--keep-10min=1h', '--vm-disk-limit=0'), 'now it is to keep hours only');
+ok(daemon(@less), 'what came since then bears the clock out');
 ok(wait_for('the samples to go', 20, sub { !grep { $_->{bytes} } @{ storage()->{tiers} }[0 .. 3] }), 'all that is finer goes');
 my $left = storage();
 is_deeply([map { [$_->{keep_s}, $_->{limit_bytes}] } @{ $left->{tiers} }[0, 1, 4]], [[3600, 1 << 30], [3600, undef], [undef, undef]], 'storage: the new limits');
 is($left->{tiers}[4]{samples}, $samples, 'hours sum up every sample');
-is($left->{vms}[0]{limit_bytes}, undef, 'no limit for a VM');
+is((grep { $_->{name} eq $name } @{ $left->{vms} })[0]{limit_bytes}, undef, 'no limit for a VM');
 is(scalar csv($name), 0, 'no sample is answered');
 is_deeply(exits_of($name), $exits, 'the boots count as before');
 is((boots($name))[0]{sources}{host}{samples}, 0, 'without a sample');
 my ($sum) = map { $_->[0] } sql($db, "SELECT sum(sum) FROM rollup WHERE width_s = 3600 AND kind = 'exits' AND source = 1");
 ok($sum > 0 && (grep { / host (\d+)$/ && abs($1 - $sum) <= 0.05 * $sum } @$exits), "rollups have the $sum exits");
-is(json("/api/v1/vms")->{vms}[0]{host}{exits_rate}, undef, 'and the last sample, without what was before it, has no rate');
+is(vm($name)->{host}{exits_rate}, undef, 'and the last sample, without what was before it, has no rate');
 my $rollups = rollups();
 unlike(slurp("$dir/daemon.log"), qr/dropping/, 'the log does not speak of what was too old');
 cmp_ok($left->{free_bytes}, '>', 0.5 * $all->{tiers}[0]{bytes}, 'the room is free to be used again');

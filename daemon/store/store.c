@@ -534,3 +534,26 @@ int store_work(struct store *store, int64_t now_ns)
 	/* Without room for samples there is none for moving them. */
 	return store->stats.error ? 0 : upkeep_step(&store->upkeep, now_ns);
 }
+
+void store_set_age(struct store *store, int64_t now_ns)
+{
+	store->upkeep.age_ns = now_ns;
+}
+
+static int64_t newest_of(const struct boot *boot, int64_t newest_ns)
+{
+	for (int source = 0; boot && source < SOURCES; source++) {
+		if (boot->last_t_ns[source] > newest_ns)
+			newest_ns = boot->last_t_ns[source];
+	}
+	return newest_ns;
+}
+
+int64_t store_newest_ns(const struct store *store)
+{
+	int64_t newest_ns = 0;
+
+	for (const struct vm *vm = store->vms; vm; vm = vm->next)
+		newest_ns = newest_of(vm->boot, newest_of(vm->before, newest_ns));
+	return newest_ns;
+}

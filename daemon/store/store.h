@@ -114,6 +114,15 @@ int store_flush(struct store *store, int64_t now_ns);
  */
 int store_work(struct store *store, int64_t now_ns);
 
+/*
+ * Drop nothing for its age as if now were later than @now_ns, whatever store_work() is told,
+ * until the next call: the host's clock may be wrong.
+ */
+void store_set_age(struct store *store, int64_t now_ns);
+
+/* Host time of the newest sample of the latest boots; 0: there is none. */
+int64_t store_newest_ns(const struct store *store);
+
 void store_get_stats(const struct store *store, struct store_stats *ret_stats);
 
 #endif

@@ -19,6 +19,7 @@ void upkeep_init(struct upkeep *upkeep, struct blocks *blocks, struct expire *ex
 {
 	*upkeep = (struct upkeep){
 		.of = { blocks, expire },
+		.age_ns = INT64_MAX,
 		.checkpoint_pages = CHECKPOINT_PAGES,
 	};
 }
@@ -35,9 +36,14 @@ static int move_on(struct upkeep *u)
 	return r;
 }
 
+static int64_t age_ns(const struct upkeep *u)
+{
+	return u->age_ns < u->now_ns ? u->age_ns : u->now_ns;
+}
+
 static int drop_old(struct upkeep *u)
 {
-	return expire_due(u->of.expire, u->now_ns);
+	return expire_due(u->of.expire, age_ns(u));
 }
 
 /* In turn, so that neither waits for the other to come to an end. */
@@ -56,7 +62,7 @@ static int work(void *ctx)
 /* So that nothing to do needs no transaction. Returns 1, 0 or -errno. */
 static int is_due(struct upkeep *u)
 {
-	bool due = expire_is_due(u->of.expire, u->now_ns);
+	bool due = expire_is_due(u->of.expire, age_ns(u));
 	int r = due ? 0 : seal_is_due(u->of.blocks, u->now_ns);
 
 	if (r == 0 && !due)

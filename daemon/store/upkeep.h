@@ -15,6 +15,7 @@
 struct upkeep {
 	struct transaction_of of;
 	int64_t now_ns;
+	int64_t age_ns;			/* now, at most, for what is dropped for its age */
 	bool drops_first;		/* of the two kinds of work */
 	int error;			/* -errno of the last step, or 0 */
 	int wal_pages;			/* that a checkpoint has to look at, see db.h */
