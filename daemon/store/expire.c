@@ -18,7 +18,7 @@
 #define CHUNKS_MAX 16
 #define BYTES_MAX 1048576
 
-/* Marks and gaps may take an eighth of what a VM may, each so many bytes with its indices. */
+/* Beside samples an eighth of what a VM may have, each row so many bytes with its indices. */
 #define ROWS_IN(vm_bytes) ((vm_bytes) / 8 / 128)
 
 /* Beyond a limit, so much more goes, for not to begin again with every chunk. */

@@ -11,7 +11,8 @@
 #define ROWS 500
 
 enum {
-	OLD_MARKS, OLD_GAPS, VM_BEYOND, MARKS_BEYOND, GAPS_BEYOND, OLD_BOOT, BOOT_OF, IS_LEFT, MARKS_OF, GAPS_OF, QUARANTINES_OF, STREAMS_OF,
+	OLD_MARKS, OLD_GAPS, VM_BEYOND, GAPS_BEYOND, MARKS_BEYOND, QUARANTINES_BEYOND, OLD_BOOT,
+	BOOT_OF, IS_LEFT, MARKS_OF, GAPS_OF, QUARANTINES_OF, STREAMS_OF,
 	BOOT, VM, STMTS
 };
 
@@ -43,6 +44,11 @@ static const char *const sql[STMTS] = {
 			" ON x.boot = b.id WHERE b.vm = ?1 AND x.from_sequence < (SELECT"
 			" max(from_sequence) FROM gap WHERE boot = b.id AND source = x.source) AND"
 			IS_SEALED("x.source", "to_sequence") " ORDER BY b.number LIMIT ?2)",
+	[QUARANTINES_BEYOND] = "DELETE FROM quarantine WHERE id IN (SELECT x.id FROM boot b"
+			       " CROSS JOIN quarantine x ON x.boot = b.id WHERE b.vm = ?1"
+			       " AND x.from_sequence < (SELECT max(from_sequence) FROM quarantine"
+			       " WHERE boot = b.id) AND" IS_SEALED("0", "to_sequence")
+			       " ORDER BY b.number LIMIT ?2)",
 	[OLD_BOOT] = "SELECT b.id FROM boot b INDEXED BY boot_age WHERE b.closed_ns < ?1 AND b.number + 2"
 		     " <= (SELECT max(number) FROM boot later WHERE later.vm = b.vm) AND" IS_EMPTY
 		     " ORDER BY b.closed_ns LIMIT 1",
@@ -159,13 +165,17 @@ int forget_beyond(struct forget *forget, uint64_t max)
 	struct forget *f = forget;
 	int64_t vm;
 	int r = number(f, VM_BEYOND, DB_BIND(f->db, f->stmt[VM_BEYOND], max), &vm);
-	int gaps;
+	int rows = 0;
 
 	if (r <= 0)
 		return r;
-	gaps = RUN(f, GAPS_BEYOND, vm, ROWS);
-	r = gaps < 0 ? gaps : RUN(f, MARKS_BEYOND, vm, ROWS);
-	return r < 0 ? r : gaps + r > 0;
+	for (int which = GAPS_BEYOND; which <= QUARANTINES_BEYOND; which++) {
+		r = RUN(f, which, vm, ROWS);
+		if (r < 0)
+			return r;
+		rows += r;
+	}
+	return rows > 0;
 }
 
 int forget_vm(struct forget *forget, int64_t vm, int64_t horizon_ns)

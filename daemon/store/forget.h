@@ -27,8 +27,8 @@ void forget_free(struct forget *forget);
 int forget_before(struct forget *forget, int64_t horizon_ns);
 
 /*
- * Of a VM that has more than @max marks and gaps, some of the oldest, but none that is still
- * to tell what is missing before a sample. As forget_before().
+ * Of a VM that has more than @max marks, gaps and ranges in quarantine, some of the oldest of
+ * each, but none that is still to tell what is missing before a sample. As forget_before().
  */
 int forget_beyond(struct forget *forget, uint64_t max);
 

@@ -207,6 +207,42 @@ static void test_beyond(void)
 	end();
 }
 
+/* A guest that is not believed in boot after boot gains no room by it either. */
+static void test_beyond_quarantined(void)
+{
+	const struct expire_limits limits = { .vm_bytes = 500 * 8 * 128 };
+	struct boot *boot = NULL;
+
+	begin_anew(&limits);
+	for (uint64_t i = 0; i < 6000; i += 2) {
+		struct sample claim = { .sequence = i + 1 };
+		struct sample sample = { .sequence = i + 2, .t_wall_ns = time_of(i + 2) };
+		struct range range = { i + 1, i + 1, time_of(i), time_of(i), 1, QUARANTINE_FELL };
+
+		if (i % 1000 == 0)
+			boot = new_boot("vm", BOOT_GUEST, time_of(i));
+		store_add_quarantine(store, boot, &range, &claim);
+		store_add(store, boot, SOURCE_GUEST, &sample);
+	}
+	store_flush(store, T0);
+	ok(number("SELECT beside FROM vm") == 3000 &&
+		   number("SELECT count(*) FROM quarantine") == 3000,
+	   "what is quarantined is counted");
+	work_all(time_of(6000) + HOUR);
+	work_all(time_of(6000) + 2 * HOUR);
+	ok(number("SELECT count(*) FROM quarantine") <= 500 &&
+		   number("SELECT beside FROM vm") == number("SELECT count(*) FROM quarantine") &&
+		   number("SELECT count(DISTINCT boot) FROM quarantine") == 6,
+	   "and goes down to what a VM may have, the last of each boot left");
+	ok(NUMBER("SELECT sum(samples) FROM chunk WHERE tier = ?", 0) == 3000,
+	   "while the samples stay");
+	end();
+	begin();
+	ok(store_vms(store)->boot->last_sequence[SOURCE_GUEST] == 6000,
+	   "a restart knows how far it is");
+	end();
+}
+
 /* Who keeps hours forever keeps what stands beside them. */
 static void test_forever(void)
 {
@@ -236,6 +272,7 @@ int main(void)
 	test_marks();
 	test_vms();
 	test_beyond();
+	test_beyond_quarantined();
 	test_forever();
 	return end_tests();
 }

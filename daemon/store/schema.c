@@ -157,11 +157,14 @@ static const char counts[] =
 	"ALTER TABLE vm ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;"
 	"UPDATE vm SET beside = (SELECT count(*) FROM boot JOIN mark ON mark.boot = boot.id"
 	" WHERE boot.vm = vm.id) + (SELECT count(*) FROM boot JOIN gap ON gap.boot = boot.id"
-	" WHERE boot.vm = vm.id);"
+	" WHERE boot.vm = vm.id) + (SELECT count(*) FROM boot JOIN quarantine"
+	" ON quarantine.boot = boot.id WHERE boot.vm = vm.id);"
 	COUNT("mark", "mark_more", "INSERT", "NEW", " + 1")
 	COUNT("mark", "mark_less", "DELETE", "OLD", " - 1")
 	COUNT("gap", "gap_more", "INSERT", "NEW", " + 1")
-	COUNT("gap", "gap_less", "DELETE", "OLD", " - 1");
+	COUNT("gap", "gap_less", "DELETE", "OLD", " - 1")
+	COUNT("quarantine", "quarantine_more", "INSERT", "NEW", " + 1")
+	COUNT("quarantine", "quarantine_less", "DELETE", "OLD", " - 1");
 
 /* What is oldest is found without a search. */
 static const char ages[] =
