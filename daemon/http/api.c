@@ -222,8 +222,9 @@ static bool read_curves(struct context *c, struct curves *s)
 
 	if (r == -E2BIG)
 		api_fail(c->answer, 400,
-			 "those are more than %d curves; ask for fewer reasons, names or boots",
-			 SERIES_MAX);
+			 "those are more than %d curves or %d points; ask for fewer reasons, names, "
+			 "boots or points",
+			 SERIES_MAX, SERIES_POINTS_ALL);
 	else if (r < 0)
 		fail_reading(c, r);
 	return r == 0;

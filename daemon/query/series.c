@@ -31,6 +31,7 @@ struct reading {
 	int64_t bases_to_ns;		/* of the first spans that each want had */
 	uint64_t based;			/* wants that had some */
 	size_t left;			/* curves that may still be begun */
+	size_t points_left;		/* likewise of all curves' points */
 };
 
 static_assert(SERIES_WANTS_MAX <= 64, "one bit a want");
@@ -173,6 +174,8 @@ static int add_spans(void *ctx, size_t want, const struct key *key, const struct
 {
 	struct reading *r = ctx;
 	double scale = kind_scale(key, r->of.boot, r->options->cumulative);
+	struct series *series;
+	size_t before;
 	int e = 0;
 
 	if (scale <= 0)
@@ -182,8 +185,13 @@ static int add_spans(void *ctx, size_t want, const struct key *key, const struct
 	/* Asked for twice it is one curve. */
 	if (e < 0 || r->curves[r->last].series->want != want)
 		return e;
+	series = r->curves[r->last].series;
+	before = series->count;
 	for (size_t i = 0; i < count && e == 0; i++)
 		e = curve_add(&r->curves[r->last], &spans[i]);
+	if (series->count - before > r->points_left)
+		return -E2BIG;
+	r->points_left -= series->count - before;
 	return e;
 }
 
@@ -340,6 +348,7 @@ int series_read(struct query *query, const struct query_filter *filter,
 		.wants_count = wants_count,
 		.options = options,
 		.left = SERIES_MAX,
+		.points_left = SERIES_POINTS_ALL,
 	};
 	int e;
 

@@ -14,6 +14,9 @@
 #define SERIES_WANTS_MAX 64
 #define SERIES_MAX 4096
 
+/* Points of all curves together while they are read: some 100 MB. */
+#define SERIES_POINTS_ALL 2000000
+
 struct series_options {
 	unsigned int points;		/* at most, above 0 */
 	/*
@@ -32,8 +35,8 @@ struct series_options {
  * options->points: neighbours are merged, the average staying exact. Of counters v is the
  * increase by the time that it took, of levels the mean of the samples; min and max are those
  * of the intervals between samples, or bound them within 0.8 %. Curves without a point
- * are left out, so the list may be empty. Returns 0, -E2BIG for more than SERIES_MAX, or
- * -errno; the caller frees with series_free().
+ * are left out, so the list may be empty. Returns 0, -E2BIG for more than SERIES_MAX
+ * or SERIES_POINTS_ALL, or another -errno; the caller frees with series_free().
  */
 int series_read(struct query *query, const struct query_filter *filter,
 		const struct spans_want *wants, size_t wants_count,
