@@ -115,6 +115,8 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 		request->answer.allow = "POST";
 		return httpsend_text(request);
 	}
+	if (strncmp(path, "/api/", 5) == 0 && httpsend_is_full(request->listener))
+		return httpsend_fail(request, 503, "other answers wait to be fetched; try again");
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_param, &params);
 	pthread_mutex_lock(&request->http->lock);
 	stats = request->http->stats;

@@ -10,14 +10,25 @@
 
 #define DRAWING_MAX 2			/* graphs at a time */
 
+/* Of one listener; an export takes some MB, however long it is. */
+#define HELD_MAX 67108864
+#define EXPORTS_MAX 32
+
 #define CONTENT_POLICY \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
 	"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+bool httpsend_is_full(const struct http_listener *listener)
+{
+	return listener->held >= HELD_MAX;
+}
 
 void httpsend_drop(struct http_request *request)
 {
 	if (--request->users > 0)
 		return;
+	request->listener->held -= request->held;
+	request->listener->exports -= request->exporting;
 	api_answer_done(&request->answer);
 	free(request->picture);
 	free(request->untrusted_body);
@@ -59,12 +70,26 @@ static enum MHD_Result send_response(struct http_request *request, struct MHD_Re
 	return result;
 }
 
+/* As a response, which gets *@data; this is NULL then. */
+static struct MHD_Response *hand_over(struct http_request *request, char **data, size_t size)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		size, *data ? *data : (void *)"",
+		*data ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+
+	if (!response)
+		return NULL;
+	*data = NULL;
+	request->held += size;
+	request->listener->held += size;
+	return response;
+}
+
 enum MHD_Result httpsend_text(struct http_request *request)
 {
-	const char *text = request->answer.text ? request->answer.text : "";
+	char **text = &request->answer.text;
 
-	return send_response(request, MHD_create_response_from_buffer(strlen(text), (void *)text,
-								      MHD_RESPMEM_MUST_COPY));
+	return send_response(request, hand_over(request, text, *text ? strlen(*text) : 0));
 }
 
 enum MHD_Result httpsend_fail(struct http_request *request, int status, const char *message)
@@ -166,6 +191,15 @@ static enum MHD_Result send_stream(struct http_request *request, MHD_ContentRead
 	return send_response(request, response);
 }
 
+static enum MHD_Result send_export(struct http_request *request)
+{
+	if (request->listener->exports == EXPORTS_MAX)
+		return httpsend_fail(request, 503, "other exports are under way; try again");
+	request->exporting = true;
+	request->listener->exports++;
+	return send_stream(request, read_export);
+}
+
 static enum MHD_Result send_live(struct http_request *request)
 {
 	const char *last = httpsend_header(request, "Last-Event-ID");
@@ -220,21 +254,17 @@ static enum MHD_Result start_drawing(struct http_request *request)
 
 enum MHD_Result httpsend_graph(struct http_request *request)
 {
-	struct MHD_Response *response;
-
 	if (!request->drawn)
 		return start_drawing(request);
+	series_free(request->answer.series);
+	request->answer.series = NULL;
 	if (request->draw_error == -ETIMEDOUT)
 		return httpsend_fail(request, 503, "gnuplot took too long; ask for fewer points");
 	if (request->draw_error < 0)
 		return httpsend_fail(request, 500,
 			    "gnuplot drew no graph; is the package gnuplot-nox installed? "
 			    "vmexitd's log says more");
-	response = MHD_create_response_from_buffer(request->picture_size, request->picture,
-						   MHD_RESPMEM_MUST_FREE);
-	if (response)
-		request->picture = NULL;
-	return send_response(request, response);
+	return send_response(request, hand_over(request, &request->picture, request->picture_size));
 }
 
 enum MHD_Result httpsend_answer(struct http_request *request)
@@ -245,7 +275,7 @@ enum MHD_Result httpsend_answer(struct http_request *request)
 	case API_ASSET:
 		return send_asset(request);
 	case API_EXPORT:
-		return send_stream(request, read_export);
+		return send_export(request);
 	case API_LIVE:
 		return send_live(request);
 	case API_GRAPH:

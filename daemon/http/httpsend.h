@@ -26,6 +26,9 @@ struct http_listener {
 	struct query *query;
 	bool tcp;
 	int fd;				/* until the daemon owns it */
+	/* Of its thread: */
+	size_t held;			/* bytes of answers that are not fetched yet */
+	unsigned int exports;		/* under way */
 };
 
 struct http {
@@ -51,6 +54,8 @@ struct http_request {
 	size_t body;			/* bytes; beyond untrusted_body they are thrown away */
 	bool begun;
 	struct api_answer answer;
+	size_t held;			/* bytes of it that libmicrohttpd has */
+	bool exporting;			/* counted by the listener */
 
 	/* A change, carried out elsewhere while the connection is suspended. */
 	char *untrusted_body;		/* CHANGE_BODY_MAX */
@@ -67,6 +72,12 @@ struct http_request {
 	struct http_request *next;
 	unsigned int users;		/* libmicrohttpd's request, and its response's stream */
 };
+
+/*
+ * Whether answers that nobody fetches take so much memory that there shall be no more: who
+ * asks for much and reads none of it is not to bring down the daemon.
+ */
+bool httpsend_is_full(const struct http_listener *listener);
 
 /* The last user of @request frees it. */
 void httpsend_drop(struct http_request *request);
