@@ -291,6 +291,14 @@ subtest 'refused' => sub {
 	my $r = ctl('export', '-o', "$dir/out.csv", '--boot=9', 'guest');
 	is_deeply([$r->{status}, glob("$dir/out.csv*")], [1], 'what is refused leaves no file behind');
 	is(ctl('export', '-o', "$dir/out.csv", 'guest')->{status}, 0, 'into a file');
+	chmod(0600, "$dir/out.csv");
+	symlink("$dir/out.csv", "$dir/link.csv");
+	is(ctl('export', '--format=long', '-o', "$dir/link.csv", 'guest')->{status}, 0, 'through a link');
+	ok(-l "$dir/link.csv" && (stat "$dir/out.csv")[2] % 01000 == 0600 && slurp("$dir/out.csv") =~ /^time,.*kind/, 'it is what that points to, with its mode');
+	POSIX::mkfifo("$dir/fifo", 0600);
+	$r = ctl('export', '-o', "$dir/fifo", 'guest');
+	ok($r->{status} == 1 && $r->{err} =~ /no file that can be replaced/ && -p "$dir/fifo", 'what is no file is not replaced');
+	is(ctl('export', '-o', "$dir/out.csv", 'guest')->{status}, 0, 'and again');
 	ok(slurp("$dir/out.csv") eq export('guest', 'samples.csv'), 'that is whole');
 	is_deeply([glob("$dir/out.csv*")], ["$dir/out.csv"], 'and alone');
 

@@ -37,20 +37,36 @@ static void catch_signals(void)
 		sigaction(signals[i], &action, NULL);
 }
 
-int aside_begin(struct aside *aside, const char *target, bool may_replace)
+/* What is replaced is a file: of a link what it points to, and never a device. */
+static int find_target(struct aside *aside, const char *target, bool may_replace)
 {
 	struct stat st;
-	int error;
 
-	*aside->dir = '\0';
 	if (!may_replace && lstat(target, &st) == 0) {
 		log_error("%s is there already; name another file", target);
 		return -EEXIST;
 	}
+	if (may_replace && stat(target, &st) == 0 && !S_ISREG(st.st_mode)) {
+		log_error("%s is no file that can be replaced; name another one", target);
+		return -EEXIST;
+	}
+	if (may_replace && realpath(target, aside->target))
+		return 0;
 	if (snprintf(aside->target, PATH_MAX, "%s", target) >= PATH_MAX) {
 		log_error("%.80s...: the name is too long", target);
 		return -ENAMETOOLONG;
 	}
+	return 0;
+}
+
+int aside_begin(struct aside *aside, const char *target, bool may_replace)
+{
+	int error;
+
+	*aside->dir = '\0';
+	error = find_target(aside, target, may_replace);
+	if (error < 0)
+		return error;
 	catch_signals();
 	(void)snprintf(aside->dir, sizeof(aside->dir), "%s.XXXXXX", aside->target);
 	if (!mkdtemp(aside->dir)) {
@@ -79,8 +95,13 @@ static int sync_path(const char *path, int flags)
 int aside_keep(struct aside *aside, bool may_replace)
 {
 	char parent[PATH_MAX];
-	int r = sync_path(aside->path, O_RDONLY);
+	struct stat st;
+	int r;
 
+	/* Who may not read the old one is not to read the new one. */
+	if (may_replace && stat(aside->target, &st) == 0)
+		(void)chmod(aside->path, st.st_mode & 0777);
+	r = sync_path(aside->path, O_RDONLY);
 	if (r < 0)
 		return r;
 	if ((may_replace ? rename(aside->path, aside->target)

@@ -17,7 +17,8 @@ struct aside {
 
 /*
  * Begin; from here on SIGINT, SIGTERM and SIGHUP only make aside_is_interrupted() true.
- * @may_replace: the file may be there already. Returns 0 or -errno.
+ * @may_replace: it may be there already if it is a file, whose mode the new one gets; of a
+ * link that to which it points. Returns 0 or -errno.
  */
 int aside_begin(struct aside *aside, const char *target, bool may_replace);
 
