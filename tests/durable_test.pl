@@ -236,6 +236,7 @@ for my $round (1 .. 3) {
 	ok(all_acked(60), 'and again it goes on');
 	holds($db, 'with all that was sent');
 }
+is(system("$build/vmexitctl -s $dir/api.sock export -o $dir/all.csv --format=long guest"), 0, 'all of it is exported');
 is(stop('daemon', 'TERM'), 0, 'it ends cleanly');
 
 # ---- where it cannot even begin ----
@@ -250,6 +251,10 @@ mkdir "$dir/small/none";
 system("truncate -s 0 $dir/small/none/v.db.lock");
 fill();
 refused(qr/the disk is full; make room, or name another file/, 'a new database on a full disk', "$dir/small/none/v.db");
+system("truncate -s -450K $dir/small/others");
+isnt(system("$build/vmexitctl import --database=$dir/small/new.db $dir/all.csv 2>$dir/import.err"), 0, 'an import ends where there is room for a beginning only');
+like(slurp("$dir/import.err"), qr/there is no room for the database; --database names another file/, 'with words for it');
+is_deeply([glob("$dir/small/new*")], [], 'and leaves nothing behind');
 unlink "$dir/small/others";
 is(system("mount -o remount,ro $dir/small"), 0, 'the disk is read-only');
 refused(qr{cannot open \S*/v\.db\.lock: Read-only file system; name another}, 'on a read-only file system', $db);

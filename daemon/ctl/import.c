@@ -168,6 +168,8 @@ int command_import(const struct command_context *ctx, int argc, char **argv)
 		close(m.fd);
 	if (r == -ENOMEM)
 		log_error("out of memory");
+	if (r == -ENOSPC)
+		log_error("there is no room for the database; --database names another file");
 	if (r == 0)
 		tell(ctx, &m);
 	return r < 0 ? 1 : 0;
