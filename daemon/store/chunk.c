@@ -42,7 +42,6 @@ struct chunk {
 	struct store_column *block;	/* the first ones of these, of a blob */
 	size_t block_count;
 	size_t rows;
-	size_t values;			/* in all columns */
 	size_t next;			/* column asked for last; the one behind is likely next */
 	uint32_t *table;		/* by hash of key: index + 1; 0: free */
 	size_t table_size;
@@ -75,7 +74,7 @@ void chunk_free(struct chunk *chunk)
 
 void chunk_clear(struct chunk *chunk)
 {
-	chunk->count = chunk->rows = chunk->values = chunk->next = 0;
+	chunk->count = chunk->rows = chunk->next = 0;
 	chunk->damaged = false;
 	if (chunk->table)
 		memset(chunk->table, 0, chunk->table_size * sizeof(*chunk->table));
@@ -95,12 +94,6 @@ size_t chunk_rows(const struct chunk *chunk)
 size_t chunk_columns(const struct chunk *chunk)
 {
 	return chunk->count;
-}
-
-size_t chunk_size(const struct chunk *chunk)
-{
-	return chunk->values * (sizeof(uint64_t) + sizeof(uint32_t)) +
-	       chunk->count * sizeof(struct store_column);
 }
 
 bool chunk_is_damaged(const struct chunk *chunk)
@@ -308,7 +301,6 @@ void chunk_set_at(struct chunk *chunk, const struct key *key, uint32_t row, uint
 	c->values[count] = value;
 	c->rows[count] = row;
 	c->column.count++;
-	chunk->values++;
 }
 
 void chunk_set(struct chunk *chunk, const struct key *key, uint64_t value)
@@ -522,7 +514,6 @@ static int take_entries(struct chunk *chunk, struct wire_reader *r, uint64_t cou
 			return -ENOMEM;
 		c->column.count = chunk->rows - without;
 		c->bits_len = bytes;
-		chunk->values += c->column.count;
 	}
 	return 0;
 }

@@ -49,9 +49,6 @@ void chunk_set_at(struct chunk *chunk, const struct key *key, uint32_t row, uint
 size_t chunk_rows(const struct chunk *chunk);
 size_t chunk_columns(const struct chunk *chunk);
 
-/* Bytes of the values in memory, about. */
-size_t chunk_size(const struct chunk *chunk);
-
 /*
  * Column @i, or that of @key, with its values; NULL when it is not there, or damaged,
  * which chunk_is_damaged() tells then. Valid until the chunk changes.

@@ -351,7 +351,8 @@ static void add_bucket(struct rollup_bucket *to, const struct rollup_bucket *fro
 	to->value[BUCKET_GAP_NS] += from->value[BUCKET_GAP_NS];
 }
 
-void rollup_add(struct rollup_point *to, const struct rollup_point *from)
+/* Add up two points of a series, the second one later; zeros are nothing. */
+static void add_point(struct rollup_point *to, const struct rollup_point *from)
 {
 	if (!from->present)
 		return;
@@ -391,7 +392,7 @@ static int fold_buckets(struct chunk *chunk, const struct rollup_bucket *buckets
 		memset(folds, 0, p->buckets * sizeof(*folds));
 		for (size_t row = 0; row < p->rows; row++) {
 			if (p->steps[row].bucket >= 0)
-				rollup_add(&folds[p->steps[row].bucket], &points[row]);
+				add_point(&folds[p->steps[row].bucket], &points[row]);
 		}
 		put_points(into, first_row, p, key, folds);
 	}

@@ -70,9 +70,6 @@ struct rollup_point {
 int rollup_read(struct chunk *chunk, const struct key *key, const struct rollup_bucket *buckets,
 		struct rollup_point *ret_points);
 
-/* Add up two points of a series, the second one later; zeros are nothing. */
-void rollup_add(struct rollup_point *to, const struct rollup_point *from);
-
 /* A number with 8 significant bits, and back. Codes ascend with the numbers. */
 uint32_t rollup_rate_code(uint64_t value, bool up);
 uint64_t rollup_rate_value(uint32_t code);

@@ -244,8 +244,12 @@ static int take_last(struct stream *stream, struct chunk *chunk)
 	return r;
 }
 
-int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archive_entry *entry,
-	       struct chunk *chunk)
+/*
+ * Add samples (row 0 stands before, if @stream has a last one) to the chunks of @stream,
+ * whose last sample is the caller's to set.
+ */
+static int seal_chunk(struct blocks *blocks, struct stream *stream,
+		      const struct archive_entry *entry, struct chunk *chunk)
 {
 	bool rolled = stream->sealed[1] == stream->sealed[0];
 	int r = put_samples(blocks, stream, entry, chunk);
@@ -259,7 +263,8 @@ int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archiv
 	return r;
 }
 
-int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
+/* Seal what a boot and source has in the journal. As seal_due(). */
+static int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source)
 {
 	struct archive_entry entry;
 	struct journal_row last;

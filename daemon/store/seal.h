@@ -22,16 +22,6 @@ int seal_is_due(struct blocks *blocks, int64_t now_ns);
  */
 int seal_due(struct blocks *blocks, int64_t now_ns);
 
-/* Seal what a boot and source has in the journal. As seal_due(). */
-int seal_stream(struct blocks *blocks, int64_t boot, enum sample_source source);
-
-/*
- * Add samples (row 0 stands before, if @stream has a last one) to the chunks of @stream,
- * whose last sample is the caller's to set.
- */
-int seal_chunk(struct blocks *blocks, struct stream *stream, const struct archive_entry *entry,
-	       struct chunk *chunk);
-
 /* Roll up tier @tier - 1 into @tier, as far as chunks go. Returns 0 or -errno. */
 int seal_roll_up(struct blocks *blocks, struct stream *stream, int tier);
 
