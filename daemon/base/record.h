@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "daemon/store/counters.h"
 #include "guest-agent/shared/proto.h"
@@ -13,6 +14,9 @@
 #define RECORD_NAME_MAX 255
 #define RECORD_LIFE_MAX 95
 #define RECORD_ERROR_MAX 255
+
+/* So many boots a guest may be silent in, and where it was before is known. */
+#define RECORD_BOOTS_SILENT 16
 
 /* Numbers are in the database: append only. */
 enum sample_source { SOURCE_GUEST = 0, SOURCE_HOST = 1, SOURCES };
@@ -120,9 +124,39 @@ struct boot {
 	uint64_t quarantines;			/* ranges */
 
 	bool dirty;				/* differs from the database */
-	unsigned int users;			/* pending ones, and a VM's latest two */
+	unsigned int users;			/* pending ones, and a VM's pointers */
 	struct boot *next_dirty;
 };
+
+/* Whether no sample of the guest that was restored in @boot is there: it may be from before. */
+static inline bool record_is_silent(const struct boot *boot)
+{
+	return boot->cause == BOOT_RESUMED && boot->last_t_ns[SOURCE_GUEST] == 0;
+}
+
+static inline bool record_other_guest(const struct boot *a, const struct boot *b)
+{
+	return a->has_guest_boot_id && b->has_guest_boot_id &&
+	       memcmp(a->guest_boot_id, b->guest_boot_id, PROTO_BOOT_ID_SIZE) != 0;
+}
+
+/* What the guest's marks and ranges reach in boots that are silent, zero for nothing. */
+struct silent {
+	uint64_t sequence, committed;
+	uint64_t range;				/* end of the last range */
+};
+
+static inline void record_pass(struct silent *silent, const struct boot *boot)
+{
+	const struct range *range = &boot->open.range;
+
+	if (boot->last_sequence[SOURCE_GUEST] > silent->sequence)
+		silent->sequence = boot->last_sequence[SOURCE_GUEST];
+	if (boot->committed[SOURCE_GUEST] > silent->committed)
+		silent->committed = boot->committed[SOURCE_GUEST];
+	if (range->to > silent->range)
+		silent->range = range->to;
+}
 
 struct vm {
 	int64_t id;
@@ -133,7 +167,9 @@ struct vm {
 	enum vm_leaf leaf;
 	char error[RECORD_ERROR_MAX + 1];
 	struct boot *boot;			/* latest, or NULL */
-	struct boot *before;			/* the one before, or NULL */
+	struct boot *before;			/* the one before, or NULL; not loaded */
+	struct boot *earlier;			/* where the latest one's guest may have been, or NULL */
+	struct silent silent;			/* of the boots between these two */
 	bool dirty;
 	struct vm *next;
 };

@@ -201,19 +201,19 @@ bool boots_join(struct member *m, const struct proto_hello *hello, int64_t now_n
 	return true;
 }
 
-/* The boot before, if it is the same guest's in another life. */
+/* Where the guest was before, if it is the same one in another life. */
 static struct boot *earlier_life(const struct member *m)
 {
 	const struct boot *boot = m->vm->boot;
 
-	return boot->has_guest_boot_id && is_guest(m->vm->before, boot->guest_boot_id)
-		       ? m->vm->before
+	return boot->has_guest_boot_id && is_guest(m->vm->earlier, boot->guest_boot_id)
+		       ? m->vm->earlier
 		       : NULL;
 }
 
 static void adopt_generation(struct member *m, const struct sample *sample)
 {
-	struct boot *boot = m->vm->boot, *before = m->vm->before;
+	struct boot *boot = m->vm->boot, *before = m->vm->earlier;
 
 	boot->has_generation = true;
 	boot->generation = sample->generation;
@@ -269,9 +269,11 @@ uint64_t boots_last_sequence(const struct member *m)
 	const struct boot *boot = m->vm->boot, *earlier = earlier_life(m);
 	uint64_t sequence = boot->last_sequence[SOURCE_GUEST];
 
-	if (earlier && earlier->last_sequence[SOURCE_GUEST] > sequence)
+	if (!earlier)
+		return sequence;
+	if (earlier->last_sequence[SOURCE_GUEST] > sequence)
 		sequence = earlier->last_sequence[SOURCE_GUEST];
-	return sequence;
+	return m->vm->silent.sequence > sequence ? m->vm->silent.sequence : sequence;
 }
 
 uint64_t boots_committed(const struct member *m)
@@ -279,7 +281,9 @@ uint64_t boots_committed(const struct member *m)
 	const struct boot *boot = m->vm->boot, *earlier = boot ? earlier_life(m) : NULL;
 	uint64_t sequence = boot ? boot->committed[SOURCE_GUEST] : 0;
 
-	if (earlier && earlier->committed[SOURCE_GUEST] > sequence)
+	if (!earlier)
+		return sequence;
+	if (earlier->committed[SOURCE_GUEST] > sequence)
 		sequence = earlier->committed[SOURCE_GUEST];
-	return sequence;
+	return m->vm->silent.committed > sequence ? m->vm->silent.committed : sequence;
 }

@@ -36,9 +36,9 @@ void boots_restored(struct member *m, const char *life, int64_t now_ns);
 bool boots_join(struct member *m, const struct proto_hello *hello, int64_t now_ns);
 
 /*
- * The boot that a guest's @sample belongs to, by its generation: the latest; the one
- * before, for a sample from before a restore; or a new one. NULL: the guest changes
- * its life too often to be believed.
+ * The boot that a guest's @sample belongs to, by its generation: the latest; vm->earlier,
+ * for a sample from before a restore; or a new one. NULL: the guest changes its life too
+ * often to be believed.
  */
 struct boot *boots_of_sample(struct member *m, const struct sample *sample, int64_t now_ns);
 

@@ -175,6 +175,14 @@ static int add_lost(struct member *m, struct boot *boot, const struct sample *sa
 	return r;
 }
 
+/* Where the last range ends behind the boots that have the guest's samples. */
+static uint64_t last_range(const struct vm *vm)
+{
+	uint64_t to = vm->boot->open.range.to;
+
+	return to > vm->silent.range ? to : vm->silent.range;
+}
+
 /*
  * What the agent says is missing stands in the latest boot. A sample of the life before that
  * comes behind it says that samples of that life are.
@@ -183,7 +191,7 @@ static int add_earlier(struct member *m, struct boot *boot, const struct sample 
 {
 	struct range gap = {
 		.from = boot->last_sequence[SOURCE_GUEST] + 1,
-		.to = m->vm->boot->open.range.to,
+		.to = last_range(m->vm),
 		.from_ns = boots_last_seen_ns(boot),
 		.to_ns = sample->t_wall_ns,
 		.cause = GAP_UNKNOWN,	/* that and the count stand there */

@@ -72,6 +72,49 @@ static void test_lives(void)
 	   "its samples then are quarantined");
 }
 
+/* Restored again and again before it says anything: the first life is still known. */
+static void test_silent_lives(void)
+{
+	struct proto_gap gap = { .from = 21, .to = 23, .count = 1, .cause = PROTO_GAP_FULL };
+
+	begin("silent");
+	m->link.by_libvirt = true;
+	join(1, G1);
+	send_at(10, 1000, G1, 4000);
+	for (int i = 0; i < 3; i++) {
+		boots_restored(m, "host/2", now_ns() - 3 * S);
+		join(1, G2);
+	}
+	send_at(10, 1000, G1, 4000);
+	send_at(20, 1100, G1, 3500);
+	ok(number("SELECT count(*) FROM sample s JOIN boot b ON b.id = s.boot"
+		  " WHERE b.vm = (SELECT id FROM vm WHERE key = 'silent') AND b.number = 1") == 2 &&
+		   m->vm->boot->number == 4,
+	   "what it took before several restores is stored once, where it belongs");
+	intake_gap(m, &gap);
+	boots_restored(m, "host/5", now_ns() - 3 * S);
+	join(1, G2);
+	intake_gap(m, &gap);
+	send_at(20, 1100, G1, 3500);
+	send_at(24, 1200, G1, 3400);
+	ok(number("SELECT count(*) FROM sample s JOIN boot b ON b.id = s.boot"
+		  " WHERE b.vm = (SELECT id FROM vm WHERE key = 'silent') AND b.number = 1") == 3 &&
+		   number("SELECT sum(cause = 0) * 10 + sum(cause = 1) FROM gap"
+			  " WHERE from_sequence = 21 AND to_sequence = 23") == 11,
+	   "nor does a gap in a life without samples hide what was, or come twice");
+	restart();
+	m->link.by_libvirt = true;
+	join(1, G2);
+	boots_restored(m, "host/6", now_ns() - 3 * S);
+	join(1, G2);
+	send_at(24, 1200, G1, 3400);
+	send_at(30, 5, G2, 0);
+	ok(number("SELECT count(*) FROM sample s JOIN boot b ON b.id = s.boot"
+		  " WHERE b.vm = (SELECT id FROM vm WHERE key = 'silent')") == 4 &&
+		   boots_committed(m) == 30,
+	   "also when the daemon restarts between");
+}
+
 static void test_reboot(void)
 {
 	begin("reboot");
@@ -266,6 +309,41 @@ static void test_lost(void)
 	   "without a sequence between there is no room for a gap");
 }
 
+/* A restore, and the daemon restarts: what its guest's agent had taken before is known. */
+static void test_lost_earlier(void)
+{
+	struct proto_gap gap = { .from = 31, .to = 39, .count = 2, .cause = PROTO_GAP_FULL };
+	struct proto_hello hello = hello_of(1, G1);
+	uint64_t committed;
+
+	hello.has |= PROTO_HELLO_HAS_AGENT;
+	hello.started = 5;
+	begin("lost earlier");
+	m->link.by_libvirt = true;
+	intake_hello(m, &hello, &committed);
+	send_taken(10, 3);
+	boots_restored(m, "host/2", now_ns());
+	intake_hello(m, &hello, &committed);
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(20, 4);
+	ok(number("SELECT count(*) FROM gap WHERE boot >= (SELECT max(id) - 1 FROM boot)") == 0,
+	   "nothing is missing behind a restore and a restart of the daemon");
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(30, 6);
+	ok(number("SELECT count FROM gap WHERE boot = (SELECT max(id) - 1 FROM boot)"
+		  " AND from_sequence = 21 AND to_sequence = 29 AND cause = 66") == 1,
+	   "a sample of the life before that did not come is a gap there");
+	intake_gap(m, &gap);
+	restart();
+	intake_hello(m, &hello, &committed);
+	send_taken(50, 10);
+	ok(number("SELECT count FROM gap WHERE boot = (SELECT max(id) - 1 FROM boot)"
+		  " AND from_sequence = 40 AND to_sequence = 49 AND cause = 66") == 1,
+	   "also behind what the agent told of since");
+}
+
 static void test_marks(void)
 {
 	struct proto_mark mark = { .sequence = 20, .t_boot_ns = 20000, .kind = PROTO_MARK_END,
@@ -309,6 +387,8 @@ int main(void)
 	test_guest_clock();
 	test_gaps();
 	test_lost();
+	test_lost_earlier();
+	test_silent_lives();
 	test_marks();
 	testmember_end();
 	return done_testing();

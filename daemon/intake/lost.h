@@ -17,7 +17,7 @@ struct lost {
 
 /*
  * An agent introduces itself that started at the sequence @started (0: it does not
- * say). @last is the boot's last; @boot what was stored of it.
+ * say). @last is the guest's last; @boot its latest, as loaded.
  */
 void lost_agent(struct lost *lost, uint64_t started, uint64_t last, struct boot *boot);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/store/forget.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 
+#include "daemon/base/record.h"
 #include "daemon/store/db.h"
 
 /* Rows of one table that one step drops. */
@@ -21,6 +23,17 @@ enum {
 	" NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.boot = b.id)" \
 	" AND NOT EXISTS (SELECT 1 FROM journal_end e WHERE e.id IN (b.id * 2, b.id * 2 + 1))" \
 	" AND b.id IS NOT (SELECT boot FROM journal ORDER BY id DESC LIMIT 1)"
+
+/*
+ * The latest two, or behind a VM's restores only: a guest that was silent in all of these may
+ * have been there.
+ */
+#define IS_WHERE_GUEST_WAS \
+	"(SELECT l.number - b.number < 2 OR (l.number - b.number <= " SILENT " AND NOT EXISTS" \
+	" (SELECT 1 FROM boot x WHERE x.vm = b.vm AND x.number > b.number AND x.number < l.number" \
+	" AND x.cause <> 4)) FROM boot l WHERE l.vm = b.vm ORDER BY l.number DESC LIMIT 1)"
+#define SILENT "16"
+static_assert(RECORD_BOOTS_SILENT == 16 && BOOT_RESUMED == 4, "numbers in SQL");
 
 /* Samples behind @to wait in the journal: whoever seals them asks what is missing. */
 #define IS_SEALED(source, to) \
@@ -49,9 +62,8 @@ static const char *const sql[STMTS] = {
 			       " AND x.from_sequence < (SELECT max(from_sequence) FROM quarantine"
 			       " WHERE boot = b.id) AND" IS_SEALED("0", "to_sequence")
 			       " ORDER BY b.number LIMIT ?2)",
-	[OLD_BOOT] = "SELECT b.id FROM boot b INDEXED BY boot_age WHERE b.closed_ns < ?1 AND b.number + 2"
-		     " <= (SELECT max(number) FROM boot later WHERE later.vm = b.vm) AND" IS_EMPTY
-		     " ORDER BY b.closed_ns LIMIT 1",
+	[OLD_BOOT] = "SELECT b.id FROM boot b INDEXED BY boot_age WHERE b.closed_ns < ?1"
+		     " AND NOT " IS_WHERE_GUEST_WAS " AND" IS_EMPTY " ORDER BY b.closed_ns LIMIT 1",
 	[BOOT_OF] = "SELECT id FROM boot WHERE vm = ? ORDER BY number LIMIT 1",
 	/* Of one that never ran nobody knows how old it is. */
 	[IS_LEFT] = "SELECT NOT EXISTS (SELECT 1 FROM boot WHERE vm = ?1)"

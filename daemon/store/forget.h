@@ -21,8 +21,8 @@ void forget_free(struct forget *forget);
  *
  * Marks and gaps before it go if a sample behind them is sealed: until then the next one is
  * told by them what is missing. A closed boot without samples goes with all that is its own,
- * but not the latest two of a VM, on which the next boot builds. What is quarantined goes with
- * its boot, as its times are a liar's.
+ * but not one that vm->before or vm->earlier may be, on which the next boot builds. What is
+ * quarantined goes with its boot, as its times are a liar's.
  */
 int forget_before(struct forget *forget, int64_t horizon_ns);
 

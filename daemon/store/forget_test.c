@@ -97,6 +97,55 @@ static void test_boots(void)
 	end();
 }
 
+static void restore(int number)
+{
+	struct vm *vm = store_vm(store, "vm", "vm");
+
+	close_boot(vm->boot, T0 + (number + 1) * HOUR);
+	(void)new_boot("vm", BOOT_RESUMED, T0 + (number + 1) * HOUR);
+}
+
+/* A guest that is restored and says nothing yet may send what it had before. */
+static void test_restored(void)
+{
+	struct sample sample = { .sequence = 4000, .t_wall_ns = time_of(4000) };
+	struct vm *vm;
+	int64_t id;
+
+	begin_anew(&two_days);
+	id = whole_boot("vm", 0)->id;
+	for (int i = 0; i < RECORD_BOOTS_SILENT; i++)
+		restore(i);
+	store_flush(store, T0);
+	work_all(T0 + 20 * DAY);
+	ok(number("SELECT count(*) FROM chunk") == 0 && rows_of(id) > 0,
+	   "the boot in front of restores stays, without its numbers");
+	end();
+	begin();
+	vm = store_vm(store, "vm", "vm");
+	ok(vm->earlier && vm->earlier->id == id, "so a restart knows it");
+	store_add(store, vm->earlier, SOURCE_GUEST, &sample);
+	ok(store_flush(store, T0) > 0 && number("SELECT count(*) FROM pragma_foreign_key_check") == 0 &&
+		   vm->earlier->committed[SOURCE_GUEST] == 4000,
+	   "and it takes more samples");
+	ok(store_set_limits(store, &two_days, T0) == 0, "limits");
+	restore(RECORD_BOOTS_SILENT);
+	ok(vm->earlier->id != id, "one restore more, and it is given up");
+	(void)new_boot("other", BOOT_FOUND, T0 + 20 * DAY);
+	add(store_vm(store, "other", "other")->boot, SOURCE_GUEST, 0, 3, false);
+	work_all(T0 + 40 * DAY);
+	ok(rows_of(id) == 0, "and goes");
+	end();
+	begin();
+	ok(store_vm(store, "vm", "vm")->earlier->id != id, "a restart does not know it either");
+	restore(99);
+	store_vm(store, "vm", "vm")->boot->cause = BOOT_REBOOT;
+	restore(100);
+	ok(store_vm(store, "vm", "vm")->earlier->cause == BOOT_REBOOT,
+	   "nobody goes on behind a reboot");
+	end();
+}
+
 static void test_marks(void)
 {
 	uint64_t all = samples_in(4 * DAY), from, to;
@@ -269,6 +318,7 @@ int main(void)
 {
 	begin_tests("forget_test");
 	test_boots();
+	test_restored();
 	test_marks();
 	test_vms();
 	test_beyond();

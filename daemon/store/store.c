@@ -102,6 +102,7 @@ static void free_vm(struct vm *vm)
 {
 	drop_boot(vm->boot);
 	drop_boot(vm->before);
+	drop_boot(vm->earlier);
 	free(vm);
 }
 
@@ -164,6 +165,22 @@ struct vm *store_vm(struct store *store, const char *key, const char *name)
 	return vm;
 }
 
+/* Where the guest may have been, now that the latest boot is no more the latest. */
+static void set_earlier(struct vm *vm)
+{
+	struct boot *boot = vm->boot, *earlier = vm->earlier;
+
+	if (earlier && record_is_silent(boot) && !record_other_guest(boot, earlier) &&
+	    boot->number - earlier->number < RECORD_BOOTS_SILENT) {
+		record_pass(&vm->silent, boot);
+		return;
+	}
+	vm->earlier = boot;
+	vm->silent = (struct silent){ 0 };
+	boot->users++;
+	drop_boot(earlier);
+}
+
 struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause cause,
 			const char *life, int64_t opened_ns)
 {
@@ -179,6 +196,13 @@ struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause caus
 	boot->opened_ns = opened_ns;
 	boot->users = 1;
 	mark_dirty(store, boot);
+	/* What was loaded is for the next hello. */
+	if (vm->boot && cause == BOOT_RESUMED) {
+		boot->has_taken = vm->boot->has_taken;
+		boot->taken = vm->boot->taken;
+	}
+	if (vm->boot)
+		set_earlier(vm);
 	drop_boot(vm->before);
 	vm->before = vm->boot;
 	vm->boot = boot;

@@ -53,9 +53,9 @@ struct vm *store_vms(struct store *store);
 struct vm *store_vm(struct store *store, const char *key, const char *name);
 
 /*
- * Give @vm a new latest boot; the one until now is vm->before then, and the one before
- * that may be gone. @life is cut at RECORD_LIFE_MAX. Returns it, or NULL for want of
- * memory.
+ * Give @vm a new latest boot; the one until now is vm->before then, and vm->earlier, unless that
+ * is further back as record_is_silent(). Those between may be gone. @life is cut at
+ * RECORD_LIFE_MAX. Returns it, or NULL for want of memory.
  */
 struct boot *store_boot(struct store *store, struct vm *vm, enum boot_cause cause,
 			const char *life, int64_t opened_ns);

@@ -15,7 +15,7 @@ static const char sql_vms[] = "SELECT id, key, name, leaf FROM vm ORDER BY name 
 static const char sql_boots[] =
 	"SELECT id, number, life, cause, opened_ns, closed_ns, created_ns, generation,"
 	" guest_boot_id, kernel, agent, vcpus, tsc_khz, reason_namespace"
-	" FROM boot WHERE vm = ?1 ORDER BY number DESC LIMIT 2";
+	" FROM boot WHERE vm = ?1 ORDER BY number DESC LIMIT ?2";
 
 /* What has a sequence beside samples: how many, and the highest. */
 static const char sql_marks[] =
@@ -25,17 +25,18 @@ static const char sql_gaps[] =
 static const char sql_quarantines[] =
 	"SELECT count(*), max(to_sequence) FROM quarantine WHERE boot = ?1 AND ?2 = 0";
 
-/* Where another agent began. */
+/* Where another agent began, in a VM's boots from a number on. */
 static const char sql_restart[] =
-	"SELECT max(to_sequence) FROM gap WHERE boot = ?1 AND source = 0 AND from_sequence > ?2"
-	" AND cause = 64";	/* GAP_RESTART */
+	"SELECT max(to_sequence) FROM gap WHERE boot IN (SELECT id FROM boot WHERE vm = ?1"
+	" AND number >= ?2) AND source = 0 AND from_sequence > ?3 AND cause = 64";	/* GAP_RESTART */
 
 /* Of the agent's samples, those behind a sample that are in ranges; and ranges that do not say. */
 static const char sql_taken_beside[] =
 	"SELECT coalesce(sum(count), 0), coalesce(sum(count IS NULL), 0) FROM ("
-	"SELECT count FROM gap WHERE boot = ?1 AND source = 0 AND from_sequence > ?2"
-	" AND cause <> 2 UNION ALL "	/* GAP_MISSED: not taken */
-	"SELECT count FROM quarantine WHERE boot = ?1 AND from_sequence > ?2)";
+	"SELECT count FROM gap WHERE boot IN (SELECT id FROM boot WHERE vm = ?1 AND number >= ?2)"
+	" AND source = 0 AND from_sequence > ?3 AND cause <> 2 UNION ALL "	/* GAP_MISSED: not taken */
+	"SELECT count FROM quarantine WHERE boot IN (SELECT id FROM boot WHERE vm = ?1"
+	" AND number >= ?2) AND from_sequence > ?3)";
 
 static const char sql_open_range[] =
 	"SELECT 0, from_sequence, to_sequence, from_ns, to_ns, count, cause"
@@ -129,36 +130,6 @@ static int load_last(struct blocks *b, struct boot *boot, enum sample_source sou
 	return r;
 }
 
-/* What the agent had taken up to the boot's last sequence, from its last sample or its start on. */
-static int load_taken(sqlite3 *db, struct boot *boot)
-{
-	int64_t from = boot->last_sequence[SOURCE_GUEST];
-	sqlite3_stmt *stmt;
-	int r = ask(db, sql_restart, boot->id, from, &stmt);
-
-	if (r < 0)
-		return r;
-	r = step(db, stmt);
-	if (r > 0 && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
-		from = sqlite3_column_int64(stmt, 0);
-		boot->has_taken = true;
-		boot->taken = 0;
-	}
-	sqlite3_finalize(stmt);
-	if (r < 0 || !boot->has_taken)
-		return r < 0 ? r : 0;
-	r = ask(db, sql_taken_beside, boot->id, from, &stmt);
-	if (r < 0)
-		return r;
-	r = step(db, stmt);
-	if (r > 0) {
-		boot->taken += sqlite3_column_int64(stmt, 0);
-		boot->has_taken = sqlite3_column_int64(stmt, 1) == 0;
-	}
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : 0;
-}
-
 /* Take in the highest sequence of another table. */
 static int load_beside(sqlite3 *db, const char *sql, struct boot *boot, enum sample_source source,
 		       uint64_t *ret_count)
@@ -205,16 +176,16 @@ static int load_open_range(sqlite3 *db, struct boot *boot)
 	return r < 0 ? r : 0;
 }
 
-/* Where @boot goes on. */
-static int load_ends(sqlite3 *db, struct blocks *blocks, struct boot *boot)
+/* Where @boot goes on; its guest's last sample is *ret_sample. */
+static int load_ends(sqlite3 *db, struct blocks *blocks, struct boot *boot, uint64_t *ret_sample)
 {
 	uint64_t gaps;
 	int r = 0;
 
 	for (int source = 0; source < SOURCES && r == 0; source++) {
 		r = load_last(blocks, boot, source);
-		if (r == 0 && source == SOURCE_GUEST)
-			r = load_taken(db, boot);
+		if (source == SOURCE_GUEST)
+			*ret_sample = boot->last_sequence[source];
 		if (r == 0)
 			r = load_beside(db, sql_gaps, boot, source, &gaps);
 	}
@@ -259,23 +230,102 @@ static struct boot *read_boot(sqlite3_stmt *stmt, int64_t vm_id)
 	return boot;
 }
 
-/* The latest boot, then the one before. */
-static int load_boots(sqlite3 *db, struct blocks *blocks, struct vm *vm)
+static void free_boot(struct boot *boot)
 {
-	struct boot **slots[] = { &vm->boot, &vm->before };
-	sqlite3_stmt *stmt;
-	int r = ask(db, sql_boots, vm->id, 0, &stmt);
+	for (int source = 0; source < SOURCES; source++)
+		counters_done(&boot->last[source]);
+	free(boot);
+}
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < 2 && (r = step(db, stmt)) > 0; i++) {
-		*slots[i] = read_boot(stmt, vm->id);
-		r = *slots[i] ? load_ends(db, blocks, *slots[i]) : -ENOMEM;
-		if (r < 0)
-			break;
+/* A statement with two numbers of ranges of @vm's boots from @first on, behind the sequence @from. */
+static int sum_ranges(sqlite3 *db, const char *sql, const struct boot *first, int64_t from,
+		      sqlite3_stmt **ret_stmt)
+{
+	int r = db_prepare(db, sql, ret_stmt);
+
+	if (r == 0)
+		r = DB_BIND(db, *ret_stmt, first->vm_id, first->number, from);
+	return r == 0 ? step(db, *ret_stmt) : r;
+}
+
+/*
+ * What the agent had taken up to the last sequence of @boot: since its last sample, that is
+ * @from in @first, or since its start.
+ */
+static int load_taken(sqlite3 *db, struct boot *boot, const struct boot *first, int64_t from)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = sum_ranges(db, sql_restart, first, from, &stmt);
+
+	boot->has_taken = first->has_taken;
+	boot->taken = first->taken;
+	if (r > 0 && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+		from = sqlite3_column_int64(stmt, 0);
+		boot->has_taken = true;
+		boot->taken = 0;
+	}
+	sqlite3_finalize(stmt);
+	if (r < 0 || !boot->has_taken)
+		return r < 0 ? r : 0;
+	stmt = NULL;
+	r = sum_ranges(db, sql_taken_beside, first, from, &stmt);
+	if (r > 0) {
+		boot->taken += sqlite3_column_int64(stmt, 0);
+		boot->has_taken = sqlite3_column_int64(stmt, 1) == 0;
 	}
 	sqlite3_finalize(stmt);
 	return r < 0 ? r : 0;
+}
+
+/* @boot is one further back: whether that is where the guest was, or there may be another. */
+static bool take_boot(struct vm *vm, struct boot *boot)
+{
+	if (!vm->boot) {
+		vm->boot = boot;
+		return false;
+	}
+	if (vm->earlier && record_other_guest(vm->earlier, boot)) {
+		free_boot(boot);
+		return true;
+	}
+	if (vm->earlier) {
+		record_pass(&vm->silent, vm->earlier);
+		free_boot(vm->earlier);
+	}
+	vm->earlier = boot;
+	return !record_is_silent(boot);
+}
+
+/* The latest boot, then the one where its guest may have been before. */
+static int load_boots(sqlite3 *db, struct blocks *blocks, struct vm *vm)
+{
+	uint64_t sample, last = 0, earlier = 0;
+	struct boot *boot, *first;
+	sqlite3_stmt *stmt;
+	int r = ask(db, sql_boots, vm->id, RECORD_BOOTS_SILENT + 1, &stmt);
+
+	if (r < 0)
+		return r;
+	while ((r = step(db, stmt)) > 0) {
+		boot = read_boot(stmt, vm->id);
+		r = boot ? load_ends(db, blocks, boot, &sample) : -ENOMEM;
+		if (r < 0) {
+			if (boot)
+				free_boot(boot);
+			break;
+		}
+		*(vm->boot ? &earlier : &last) = sample;
+		if (take_boot(vm, boot))
+			break;
+	}
+	sqlite3_finalize(stmt);
+	if (r < 0 || !vm->boot)
+		return r < 0 ? r : 0;
+	first = vm->earlier && record_is_silent(vm->boot) &&
+				!record_other_guest(vm->boot, vm->earlier)
+			? vm->earlier
+			: vm->boot;
+	return load_taken(db, vm->boot, first, first == vm->boot ? last : earlier);
 }
 
 static int read_vm(sqlite3 *db, struct blocks *blocks, sqlite3_stmt *stmt, struct vm **vms)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the store needs of a database to go on where it ended: VMs and each one's
- * latest two boots. For store.c only. Logging.
+ * What the store needs of a database to go on where it ended: VMs and of each one the
+ * latest boot, and the one where its guest may have been before. For store.c only. Logging.
  */
 #ifndef DAEMON_STORELOAD_H
 #define DAEMON_STORELOAD_H

@@ -135,7 +135,7 @@ static struct vm *vm_of(struct store *store, unsigned int vm)
 uint64_t testhistory_reached(const struct testhistory *h, struct store *store, unsigned int vm)
 {
 	const struct vm *record = vm_of(store, vm);
-	const struct boot *boots[] = { record ? record->boot : NULL, record ? record->before : NULL };
+	const struct boot *boots[] = { record ? record->boot : NULL, record ? record->earlier : NULL };
 	uint64_t sequence = 0;
 
 	(void)h;
