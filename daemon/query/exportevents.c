@@ -23,12 +23,14 @@ static const char sql_events[] =
 	" handling_cycles, away_cycles, idle_cycles FROM quarantine"
 	" WHERE boot = ?1 AND ?2 = 0 AND from_sequence > ?3 ORDER BY s LIMIT ?4";
 
+/* The end of one begin is looked for, not of all that a guest has labelled so. */
 static const char sql_interval[] =
-	"SELECT b.number, m.t_ns, (SELECT e.t_ns FROM mark e WHERE e.boot = m.boot"
+	"SELECT number, t_ns, (SELECT e.t_ns FROM mark e WHERE e.boot = m.boot"
 	" AND e.sequence > m.sequence AND e.begin_sequence = m.sequence AND e.kind = 3)"
+	" FROM (SELECT b.number, m.boot, m.sequence, m.t_ns"
 	" FROM boot b JOIN mark m ON m.boot = b.id WHERE b.vm = ?1"
 	" AND (?2 = 0 OR b.number = ?2) AND m.kind = 2 AND (m.sequence = ?3 OR m.label = ?4)"
-	" ORDER BY m.sequence = ?3 DESC, b.number DESC, m.sequence DESC LIMIT 1";
+	" ORDER BY m.sequence = ?3 DESC, b.number DESC, m.sequence DESC LIMIT 1) m";
 
 struct exportevents {
 	struct query *query;
