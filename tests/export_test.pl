@@ -369,6 +369,8 @@ subtest 'sql' => sub {
 	is(qx(echo 'SELECT count(*) FROM boots;' | $ctl sql --database $dir/v.db), "1\n", 'or what is typed');
 	my $r = ctl('sql', "--database=$dir/v.db", 'DELETE FROM gap');
 	ok($r->{status} && $r->{err} =~ /readonly/, 'nothing is written');
+	system("echo text >$dir/text.db");
+	like(ctl('sql', "--database=$dir/text.db", 'SELECT 1')->{err}, qr/tables cannot be made: file is not a database/, 'what is no database');
 	like(ctl('sql', "--database=$dir/none.db", 'SELECT 1')->{err}, qr/cannot read .*none\.db.*--database names another/, 'a database that is not there');
 	{
 		local $ENV{PATH} = "$dir/nowhere";

@@ -10,7 +10,12 @@ int sqlite3_vmexit_init(sqlite3 *db, char **ret_error, const sqlite3_api_routine
 __attribute__((visibility("default"))) int
 sqlite3_vmexit_init(sqlite3 *db, char **ret_error, const sqlite3_api_routines *api)
 {
+	int rc;
+
 	SQLITE_EXTENSION_INIT2(api);
-	(void)ret_error;
-	return tables_register(db, 1);
+	rc = tables_register(db, 1);
+	if (rc != SQLITE_OK && ret_error)
+		*ret_error = sqlite3_mprintf("vmexit's tables cannot be made: %s",
+					     sqlite3_errmsg(db));
+	return rc;
 }
