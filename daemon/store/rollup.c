@@ -165,7 +165,7 @@ static void add_counter(struct rollup_point *f, const struct step *step, bool kn
 	f->weight += step->ns;
 	if (step->per_ns > 0) {
 		double rate = (value - before) * step->per_ns;
-		uint64_t milli = rate < 1.8e19 ? (uint64_t)rate : UINT64_MAX;
+		uint64_t milli = rate < 0x1p64 ? (uint64_t)rate : UINT64_MAX;
 
 		add_rate(f, milli, milli < rate && milli < UINT64_MAX ? milli + 1 : milli);
 	}

@@ -419,6 +419,24 @@ static void test_tiers(void)
 		   rows[tier], histories);
 }
 
+/* Rates that 64 bits just hold are as near as any. */
+static void test_highest_rate(void)
+{
+	struct chunk *chunk;
+
+	count = 1;
+	origin = (struct rollup_origin){ true, T0 };
+	plain[0] = (struct plain){
+		.sequence = 1,
+		.t_ns = T0 + 86 * S,
+		.has_exits = true,
+		.exits = 1564500000000000000,
+	};
+	chunk = roll_up_samples();
+	ok(compare(chunk, 1) == 0, "a rate just below 2^64 thousandths is what it is");
+	chunk_free(chunk);
+}
+
 static void test_rate_code(void)
 {
 	uint64_t bad = 0;
@@ -499,6 +517,7 @@ static void test_refused(void)
 int main(void)
 {
 	test_tiers();
+	test_highest_rate();
 	test_rate_code();
 	test_left_out();
 	test_refused();
