@@ -3,8 +3,7 @@
  * Random histories of a VM: new lives and boots, samples that are lost, sent twice or in
  * another order, gaps, agents and daemons that begin anew, claims that are taken back. What is
  * read of them is held against what really was: no increase that was not, none twice, none
- * over a hole; in rates, rollups and counts since a boot began. Two things that intake does
- * not tell apart are left out, see act().
+ * over a hole; in rates, rollups and counts since a boot began.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -39,7 +38,6 @@ static struct {
 	struct truth all[MOST];
 	size_t count, sent;
 	size_t first;			/* of this agent's */
-	size_t restored;		/* so many were sent before the last restore */
 } vm;
 
 /* What was found wrong, in words; the first ones are shown. */
@@ -120,6 +118,13 @@ static void send_one(size_t i)
 		fault("a sample was not taken", vm.all[i].sample.sequence);
 }
 
+/* What was sent last once more, as after a reconnection. */
+static void send_again(void)
+{
+	for (size_t i = vm.sent > vm.first + 5 ? vm.sent - 5 : vm.first; i < vm.sent; i++)
+		send_one(i);
+}
+
 /* What the agent has is sent, mostly as it should be. */
 static void deliver(void)
 {
@@ -157,11 +162,8 @@ static void deliver(void)
 			send_one(i);
 		}
 	}
-	/* All of it once more, as after a reconnection. */
-	if (testrandom_one_in(20)) {
-		for (size_t i = vm.sent > vm.first + 5 ? vm.sent - 5 : vm.first; i < vm.sent; i++)
-			send_one(i);
-	}
+	if (testrandom_one_in(20))
+		send_again();
 }
 
 static void seal(void)
@@ -172,24 +174,48 @@ static void seal(void)
 		;
 }
 
+static void restart_daemon(void)
+{
+	restart();
+	say_hello();
+}
+
 /* Another KVM VM: its counters have nothing to do with those before. */
-static void change_life(bool created)
+static void change_life(char life[32])
+{
+	pass_time();
+	vm.generation = testrandom();
+	snprintf(life, 32, "host/%" PRIx64, vm.generation);
+}
+
+static void create(void)
 {
 	char life[32];
 
-	pass_time();
-	vm.generation = testrandom();
-	vm.exits = created ? 0 : testrandom_below(1 << 24);
-	snprintf(life, sizeof(life), "host/%" PRIx64, vm.generation);
-	if (created) {
-		vm.sent = vm.count;
-		boots_open(m, BOOT_CREATED, life, vm.t_ns);
-		vm.exits += testrandom_below(100000);
-		start_guest();
-	} else if (testrandom_one_in(2)) {
+	change_life(life);
+	vm.sent = vm.count;
+	boots_open(m, BOOT_CREATED, life, vm.t_ns);
+	vm.exits = testrandom_below(100000);
+	start_guest();
+}
+
+/* The guest goes on in another life, or in several; not all of them are announced. */
+static void restore(void)
+{
+	char life[32];
+
+	do {
+		change_life(life);
+		vm.exits = testrandom_below(1 << 24);
+		if (testrandom_one_in(2))
+			continue;
 		boots_restored(m, life, vm.t_ns);
 		say_hello();
-	}
+		if (testrandom_one_in(4))
+			restart_daemon();
+	} while (testrandom_one_in(3));
+	if (testrandom_one_in(3))
+		send_again();
 }
 
 /* The host finds that the guest lied since some sample. */
@@ -203,12 +229,6 @@ static void retract(void)
 	after = vm.all[vm.count - 1 - testrandom_below(vm.count < 12 ? vm.count : 12)].sample.sequence;
 	if (store_retract(setting.store, boot, after, QUARANTINE_HOST) < 0)
 		fault("no retract", after);
-}
-
-static void restart_daemon(void)
-{
-	restart();
-	say_hello();
 }
 
 static void act(void)
@@ -226,23 +246,20 @@ static void act(void)
 		start_agent();
 		break;
 	case 2:
-		/* Of a guest that was restored twice in silence, intake knows no more what it had. */
-		if (vm.with_generation && vm.sent >= vm.restored + 6 && testrandom_one_in(2)) {
-			vm.restored = vm.sent;
-			change_life(false);
-		}
+		/* Without one, nobody can tell what was taken before a restore and sent after it. */
+		if (vm.with_generation && testrandom_one_in(2))
+			restore();
 		break;
 	case 3:
 		if (testrandom_one_in(3))
-			change_life(true);
+			create();
 		break;
 	case 4:
 		if (testrandom_one_in(2))
 			retract();
 		break;
 	case 5:
-		/* Nor, after a restart, what the agent had taken before a restore just then. */
-		if ((vm.restored == 0 || vm.sent >= vm.restored + 6) && testrandom_one_in(4))
+		if (testrandom_one_in(4))
 			restart_daemon();
 		break;
 	case 6:
@@ -425,7 +442,7 @@ static void live_one(struct query *query, const char *name)
 	vm.generation = testrandom();
 	vm.guest = testrandom_below(50);
 	if (testrandom_one_in(2))
-		change_life(true);
+		create();
 	else
 		start_guest();
 	for (size_t n = 20 + testrandom_below(60); n > 0; n--)
