@@ -211,7 +211,8 @@ int db_open_writer(const char *path, sqlite3 **ret_db, int *ret_lock)
 	return 0;
 }
 
-bool db_has_moved(sqlite3 *db)
+/* Of a WAL that was put back in another's stead it cannot tell. */
+static bool has_moved(sqlite3 *db)
 {
 	const char *path = sqlite3_db_filename(db, "main");
 	struct stat st;
@@ -225,7 +226,7 @@ int db_begin_write(sqlite3 *db)
 {
 	int rc;
 
-	if (db_has_moved(db))
+	if (has_moved(db))
 		return -ESTALE;
 	errno = 0;
 	rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
@@ -249,7 +250,7 @@ void db_close_writer(sqlite3 *db)
 	if (!db)
 		return;
 	/* By its name SQLite would delete the WAL of the database that is there now. */
-	if (db_has_moved(db))
+	if (has_moved(db))
 		(void)sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	(void)sqlite3_close(db);
 }
@@ -274,7 +275,7 @@ int db_checkpoint(sqlite3 *db)
 {
 	int rc;
 
-	if (db_has_moved(db))
+	if (has_moved(db))
 		return -ESTALE;
 	errno = 0;
 	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);

@@ -25,14 +25,9 @@ struct sqlite3_stmt;
 int db_open_writer(const char *path, struct sqlite3 **ret_db, int *ret_lock);
 
 /*
- * Whether the database or its WAL is not where it was opened any more: what is committed
- * then is nowhere to be found. Of a WAL that was put back in another's stead it cannot tell.
- */
-bool db_has_moved(struct sqlite3 *db);
-
-/*
  * A transaction that writes: begin, and end with what its work came to, @r. Both return
- * -errno with all as it was (-ESTALE: db_has_moved()), else 0 and @r.
+ * -errno with all as it was, else 0 and @r. -ESTALE: the database or its WAL is not where it
+ * was opened any more, so what would be committed is nowhere to be found.
  */
 int db_begin_write(struct sqlite3 *db);
 int db_end_write(struct sqlite3 *db, int r);
