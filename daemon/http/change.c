@@ -46,14 +46,14 @@ bool change_is(const char *path)
 	return split(path, name, sizeof(name), &kind);
 }
 
-static int fail(struct api_answer *answer, int status, const char *message)
+static int fail(struct answer *answer, int status, const char *message)
 {
-	api_fail(answer, status, "%s", message);
+	answer_fail(answer, status, "%s", message);
 	return -EINVAL;
 }
 
 /* {"interval_ms": 100}, or null for as the agent sees fit. */
-static int parse_pace(const json_t *root, struct order *order, struct api_answer *answer)
+static int parse_pace(const json_t *root, struct order *order, struct answer *answer)
 {
 	const json_t *interval = json_object_get(root, "interval_ms");
 	json_int_t ms = json_integer_value(interval);
@@ -66,7 +66,7 @@ static int parse_pace(const json_t *root, struct order *order, struct api_answer
 	}
 	if (!json_is_integer(interval) || ms < CHANGE_INTERVAL_MIN_MS ||
 	    ms > CHANGE_INTERVAL_MAX_MS) {
-		api_fail(answer, 400, "interval_ms is neither a whole number from %d to %d nor null",
+		answer_fail(answer, 400, "interval_ms is neither a whole number from %d to %d nor null",
 			 CHANGE_INTERVAL_MIN_MS, CHANGE_INTERVAL_MAX_MS);
 		return -EINVAL;
 	}
@@ -75,7 +75,7 @@ static int parse_pace(const json_t *root, struct order *order, struct api_answer
 }
 
 static int parse_body(const char *body, size_t len, struct order *order,
-		      struct api_answer *answer)
+		      struct answer *answer)
 {
 	json_error_t error;
 	json_t *root;
@@ -85,7 +85,7 @@ static int parse_body(const char *body, size_t len, struct order *order,
 		return 0;
 	root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
 	if (!json_is_object(root)) {
-		api_fail(answer, 400, "the body is no JSON object%s%s", root ? "" : ": ",
+		answer_fail(answer, 400, "the body is no JSON object%s%s", root ? "" : ": ",
 			 root ? "" : error.text);
 		r = -EINVAL;
 	} else if (order->kind == ORDER_PACE) {
@@ -98,7 +98,7 @@ static int parse_body(const char *body, size_t len, struct order *order,
 }
 
 int change_parse(struct query *query, const char *path, const char *body, size_t len,
-		 struct order *ret_order, struct api_answer *ret_answer)
+		 struct order *ret_order, struct answer *ret_answer)
 {
 	char name[RECORD_NAME_MAX + 1];
 	struct order order = { 0 };
@@ -111,10 +111,10 @@ int change_parse(struct query *query, const char *path, const char *body, size_t
 	r = query_vm(query, name, &vm);
 	if (r < 0) {
 		if (r == -ENOENT)
-			api_fail(ret_answer, 404,
+			answer_fail(ret_answer, 404,
 				 "there is no VM '%.64s'; /api/v1/vms lists those there are", name);
 		else
-			api_fail(ret_answer, 503, "the database could not be read (%s)",
+			answer_fail(ret_answer, 503, "the database could not be read (%s)",
 				 strerror(-r));
 		return -EINVAL;
 	}

@@ -18,6 +18,6 @@ bool change_is(const char *path);
  * -EINVAL with an answer that says what is wrong.
  */
 int change_parse(struct query *query, const char *path, const char *body, size_t len,
-		 struct order *ret_order, struct api_answer *ret_answer);
+		 struct order *ret_order, struct answer *ret_answer);
 
 #endif

@@ -25,8 +25,8 @@ static void on_carried_out(void *ctx, int status, const char *text)
 
 	pthread_mutex_lock(&http->lock);
 	request->answer.status = status;
-	request->answer.kind = API_TEXT;
-	request->answer.type = "application/json; charset=utf-8";
+	request->answer.kind = ANSWER_TEXT;
+	request->answer.type = ANSWER_JSON;
 	request->answer.text = text ? strdup(text) : NULL;
 	request->carried_out = true;
 	MHD_resume_connection(request->connection);
@@ -111,7 +111,7 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 				      "vmexitctl, over vmexitd's Unix socket"
 				    : "only GET, HEAD and POST are answered here");
 	if (change_is(path)) {
-		api_fail(&request->answer, 405, "this is a change, by POST on vmexitd's Unix socket");
+		answer_fail(&request->answer, 405, "this is a change, by POST on vmexitd's Unix socket");
 		request->answer.allow = "POST";
 		return httpsend_text(request);
 	}

@@ -29,7 +29,7 @@ void httpsend_drop(struct http_request *request)
 		return;
 	request->listener->held -= request->held;
 	request->listener->exports -= request->exporting;
-	api_answer_done(&request->answer);
+	answer_done(&request->answer);
 	free(request->picture);
 	free(request->untrusted_body);
 	free(request);
@@ -44,7 +44,7 @@ static void add_header(struct MHD_Response *response, const char *name, const ch
 
 static enum MHD_Result send_response(struct http_request *request, struct MHD_Response *response)
 {
-	const struct api_answer *answer = &request->answer;
+	const struct answer *answer = &request->answer;
 	enum MHD_Result result;
 	char disposition[128];
 
@@ -94,7 +94,7 @@ enum MHD_Result httpsend_text(struct http_request *request)
 
 enum MHD_Result httpsend_fail(struct http_request *request, int status, const char *message)
 {
-	api_fail(&request->answer, status, "%s", message);
+	answer_fail(&request->answer, status, "%s", message);
 	return httpsend_text(request);
 }
 
@@ -270,15 +270,15 @@ enum MHD_Result httpsend_graph(struct http_request *request)
 enum MHD_Result httpsend_answer(struct http_request *request)
 {
 	switch (request->answer.kind) {
-	case API_TEXT:
+	case ANSWER_TEXT:
 		return httpsend_text(request);
-	case API_ASSET:
+	case ANSWER_ASSET:
 		return send_asset(request);
-	case API_EXPORT:
+	case ANSWER_EXPORT:
 		return send_export(request);
-	case API_LIVE:
+	case ANSWER_LIVE:
 		return send_live(request);
-	case API_GRAPH:
+	case ANSWER_GRAPH:
 		return httpsend_graph(request);
 	}
 	return MHD_NO;

@@ -53,7 +53,7 @@ struct http_request {
 	struct MHD_Connection *connection;
 	size_t body;			/* bytes; beyond untrusted_body they are thrown away */
 	bool begun;
-	struct api_answer answer;
+	struct answer answer;
 	size_t held;			/* bytes of it that libmicrohttpd has */
 	bool exporting;			/* counted by the listener */
 

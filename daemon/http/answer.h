@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The answer to a request, before it is sent: what http/httpsend.h sends. Non-logging. */
+#ifndef DAEMON_ANSWER_H
+#define DAEMON_ANSWER_H
+
+#include "daemon/form/exporter.h"
+#include "daemon/form/graph.h"
+#include "daemon/query/series.h"
+
+#define ANSWER_JSON "application/json; charset=utf-8"
+
+struct asset;
+
+enum answer_kind {
+	ANSWER_TEXT,		/* `text` */
+	ANSWER_ASSET,		/* `asset`, a part of the page */
+	ANSWER_EXPORT,		/* what `exporter` gives */
+	ANSWER_GRAPH,		/* `graph` of `series`, yet to be drawn */
+	ANSWER_LIVE,		/* the event stream of `vm_key` */
+};
+
+struct answer {
+	int status;		/* HTTP's */
+	enum answer_kind kind;
+	const char *type;	/* content type */
+	char *text;
+	const struct asset *asset;
+	struct exporter *exporter;
+	struct graph graph;
+	struct series *series;
+	char vm_key[RECORD_KEY_MAX + 1];	/* "" for all */
+	char file[RECORD_KEY_MAX + 24];		/* name for a download, "" for none */
+	const char *allow;			/* of status 405; NULL: "GET, HEAD" */
+};
+
+void answer_done(struct answer *answer);
+
+/* Fill @answer with an error in the form of vmexit-http(7). */
+void answer_fail(struct answer *answer, int status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The curves that a request selects. Non-logging. */
+#ifndef DAEMON_APICURVES_H
+#define DAEMON_APICURVES_H
+
+#include "daemon/http/apipart.h"
+#include "daemon/http/selection.h"
+
+struct apicurves {
+	struct query_filter filter;
+	struct boot boot;		/* number 0: a range over boots */
+	struct selection selection;
+	struct series *series;
+};
+
+/* Parse what /series and the graphs have in common. False: answered already. */
+bool apicurves_select(struct apipart *c, size_t kinds_max, struct apicurves *s);
+
+/* The curves themselves, which the caller frees. False: answered already. */
+bool apicurves_read(struct apipart *c, struct apicurves *s);
+
+#endif
