@@ -322,13 +322,18 @@ subtest 'refused' => sub {
 
 # ---- the manual page ----
 subtest 'vmexitctl(1)' => sub {
-	my $help = ctl('--help')->{out};
 	my $page = slurp("$FindBin::Bin/../daemon/ctl/vmexitctl.1");
-	my @commands = $help =~ /^  ([a-z]+) /mg;
-	my @options = $help =~ /--([a-z]+)/g;
+	my @commands = ctl('--help')->{out} =~ /^  ([a-z]+) /mg;
 	cmp_ok(scalar @commands, '>=', 8, 'commands');
-	is_deeply([grep { $page !~ /^\.(?:It )?Cm .*\b$_\b/m } @commands], [], 'the page has all of them');
-	is_deeply([grep { $page !~ /-$_\b/ } @options], [], 'and all options') };
+	for my $command (@commands) {
+		my $help = ctl($command, '--help');
+		is($help->{status}, 0, "$command --help");
+		my ($synopsis) = $page =~ /^(\.Cm .*\b$command\b(?:(?!^\.Nm$).)*)/ms;
+		ok($page =~ /^\.It Cm $command\b/m && $synopsis, 'is in the page');
+		is_deeply([grep { $page !~ /^\.It Fl .*-$_\b/m } $help->{out} =~ /^ .*--([a-z-]+)/mg], [], 'with all options');
+		my @own = map { s{.*--}{}r } grep { !m{^  -[a-zA-Z],} } $help->{out} =~ m{^ .*--[a-z-]+}mg;
+		is_deeply([grep { $synopsis !~ m{-$_\b} } @own], [], 'its own ones in its synopsis');
+	} };
 
 # ---- backup, with the daemon of above ----
 subtest 'backup' => sub {

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "daemon/ctl/aside.h"
 #include "daemon/ctl/command.h"
-#include "daemon/ctl/options.h"
 #include "daemon/ctl/progress.h"
 #include "daemon/store/backup.h"
 #include "guest-agent/shared/log.h"
@@ -41,23 +39,27 @@ static int copy(const struct command_context *ctx, const char *database, const c
 	return r;
 }
 
-int command_backup(const struct command_context *ctx, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "database", required_argument, NULL, OPTION_DATABASE },
-		{ 0 },
-	};
-	const char *database = OPTIONS_DATABASE;
-	int c;
+enum { DATABASE };
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != OPTION_DATABASE)
-			return 2;
-		database = optarg;
-	}
-	if (argc - optind != 1) {
-		log_error("backup takes one word, the file to write");
-		return 2;
-	}
-	return copy(ctx, database, argv[optind]) < 0 ? 1 : 0;
+static const struct command_option options[] = {
+	[DATABASE] = COMMAND_OPTION_DATABASE,
+	{ 0 },
+};
+
+static int run(const struct command_context *ctx, int argc, char **argv)
+{
+	const char *database = ctx->values[DATABASE];
+
+	(void)argc;
+	return copy(ctx, database ? database : COMMAND_DATABASE, argv[0]) < 0 ? 1 : 0;
 }
+
+const struct command command_backup = {
+	.name = "backup",
+	.words = "FILE",
+	.words_min = 1,
+	.words_max = 1,
+	.help = "copy the database, also while it is written to",
+	.options = options,
+	.run = run,
+};

@@ -72,25 +72,35 @@ static int print_change(json_t *root)
 	return 0;
 }
 
-static int change_channel(const struct command_context *ctx, const char *what, int argc,
-			  char **argv)
+static int attach(const struct command_context *ctx, int argc, char **argv)
 {
-	if (argc != 1) {
-		log_error("%s takes one word, the domain", what);
-		return 2;
-	}
-	return post(ctx, argv[0], what, "{}", print_change);
+	(void)argc;
+	return post(ctx, argv[0], "attach", "{}", print_change);
 }
 
-int command_attach(const struct command_context *ctx, int argc, char **argv)
+static int detach(const struct command_context *ctx, int argc, char **argv)
 {
-	return change_channel(ctx, "attach", argc, argv);
+	(void)argc;
+	return post(ctx, argv[0], "detach", "{}", print_change);
 }
 
-int command_detach(const struct command_context *ctx, int argc, char **argv)
-{
-	return change_channel(ctx, "detach", argc, argv);
-}
+const struct command command_attach = {
+	.name = "attach",
+	.words = "DOMAIN",
+	.words_min = 1,
+	.words_max = 1,
+	.help = "give a libvirt domain the agent's channel",
+	.run = attach,
+};
+
+const struct command command_detach = {
+	.name = "detach",
+	.words = "DOMAIN",
+	.words_min = 1,
+	.words_max = 1,
+	.help = "take it away",
+	.run = detach,
+};
 
 /* ---- rate ---- */
 
@@ -129,15 +139,21 @@ static int rate_body(const char *text, char *body, size_t size)
 	return 0;
 }
 
-int command_rate(const struct command_context *ctx, int argc, char **argv)
+static int rate(const struct command_context *ctx, int argc, char **argv)
 {
 	char body[64];
 
-	if (argc != 2) {
-		log_error("rate takes two words, the VM and the samples a second, or 'auto'");
-		return 2;
-	}
+	(void)argc;
 	if (rate_body(argv[1], body, sizeof(body)) < 0)
 		return 2;
 	return post(ctx, argv[0], "rate", body, print_rate);
 }
+
+const struct command command_rate = {
+	.name = "rate",
+	.words = "VM HZ|auto",
+	.words_min = 2,
+	.words_max = 2,
+	.help = "ask a VM's agent for so many samples a second",
+	.run = rate,
+};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,62 +8,32 @@
 #include "daemon/ctl/aside.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
-#include "daemon/ctl/options.h"
 #include "daemon/ctl/progress.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
-/* What vmexitd is asked with, in this order. */
-static const char *const params[] = { "boot", "source", "from", "to", "mark", "after" };
+/* The first ones are what vmexitd is asked with. */
+enum { PARAMS = 6, FORMAT = PARAMS, OUTPUT };
 
-#define PARAMS (sizeof(params) / sizeof(params[0]))
+static const struct command_option options[] = {
+	{ "boot", 0, "BOOT", "of one boot: its number, or latest [all]" },
+	{ "source", 0, "guest|host", "the guest's samples or the host's [both]" },
+	{ "from", 0, "TIME", "a range, as RFC 3339 or seconds since the epoch" },
+	{ "to", 0, "TIME", "its end" },
+	{ "mark", 0, "LABEL", "the interval of that mark, or of its begin's sequence" },
+	{ "after", 0, "SEQUENCE", "what is behind it, of one boot and source, without header" },
+	[FORMAT] = { "format", 0, "wide|long|jsonl", "CSV in one of two forms, or JSON lines [wide]" },
+	[OUTPUT] = { "output", 'o', "FILE", "into a file, which is there when it is whole" },
+	{ 0 },
+};
 
 struct export {
 	const char *vm, *format, *file;
-	const char *values[PARAMS];
+	const char *const *values;	/* of PARAMS */
 	int fd;
 	uint64_t bytes;
 	struct progress progress;
 };
-
-/* Returns 0, or 2 for wrong usage. */
-static int parse(struct export *x, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "boot", required_argument, NULL, OPTION_BOOT },
-		{ "source", required_argument, NULL, OPTION_SOURCE },
-		{ "from", required_argument, NULL, OPTION_FROM },
-		{ "to", required_argument, NULL, OPTION_TO },
-		{ "mark", required_argument, NULL, OPTION_MARK },
-		{ "after", required_argument, NULL, OPTION_AFTER },
-		{ "format", required_argument, NULL, OPTION_FORMAT },
-		{ "output", required_argument, NULL, 'o' },
-		{ 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "o:", options, NULL)) != -1) {
-		if (c >= OPTION_BOOT && c <= OPTION_AFTER)
-			x->values[c - OPTION_BOOT] = optarg;
-		else if (c == OPTION_FORMAT)
-			x->format = optarg;
-		else if (c == 'o')
-			x->file = optarg;
-		else
-			return 2;
-	}
-	if (strcmp(x->format, "wide") != 0 && strcmp(x->format, "long") != 0 &&
-	    strcmp(x->format, "jsonl") != 0) {
-		log_error("format '%s' is none of wide, long and jsonl", x->format);
-		return 2;
-	}
-	if (argc - optind != 1) {
-		log_error("export takes one VM");
-		return 2;
-	}
-	x->vm = argv[optind];
-	return 0;
-}
 
 static int write_all(void *ctx, const char *data, size_t len)
 {
@@ -101,7 +70,7 @@ static int ask(const struct command_context *ctx, struct export *x)
 
 	for (size_t i = 0; i < PARAMS; i++) {
 		if (x->values[i])
-			query[count++] = (struct client_param){ params[i], x->values[i] };
+			query[count++] = (struct client_param){ options[i].name, x->values[i] };
 	}
 	if (!is_json)
 		query[count++] = (struct client_param){ "form", x->format };
@@ -136,11 +105,31 @@ static int to_file(const struct command_context *ctx, struct export *x)
 	return r;
 }
 
-int command_export(const struct command_context *ctx, int argc, char **argv)
+static int run(const struct command_context *ctx, int argc, char **argv)
 {
-	struct export x = { .format = "wide", .fd = STDOUT_FILENO };
+	struct export x = {
+		.vm = argv[0],
+		.format = ctx->values[FORMAT] ? ctx->values[FORMAT] : "wide",
+		.file = ctx->values[OUTPUT],
+		.values = ctx->values,
+		.fd = STDOUT_FILENO,
+	};
 
-	if (parse(&x, argc, argv))
+	(void)argc;
+	if (strcmp(x.format, "wide") != 0 && strcmp(x.format, "long") != 0 &&
+	    strcmp(x.format, "jsonl") != 0) {
+		log_error("format '%s' is none of wide, long and jsonl", x.format);
 		return 2;
+	}
 	return (x.file ? to_file(ctx, &x) : ask(ctx, &x)) < 0 ? 1 : 0;
 }
+
+const struct command command_export = {
+	.name = "export",
+	.words = "VM",
+	.words_min = 1,
+	.words_max = 1,
+	.help = "a VM's samples as CSV or JSON lines",
+	.options = options,
+	.run = run,
+};

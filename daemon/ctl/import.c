@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 #include "daemon/ctl/aside.h"
 #include "daemon/ctl/command.h"
-#include "daemon/ctl/options.h"
 #include "daemon/ctl/progress.h"
 #include "daemon/import/import.h"
 #include "guest-agent/shared/cleanup.h"
@@ -103,28 +101,6 @@ static int to_database(struct import *m)
 	return r;
 }
 
-/* Returns 0, or 2 for wrong usage. */
-static int parse(struct import *m, int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "database", required_argument, NULL, OPTION_DATABASE },
-		{ 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != OPTION_DATABASE)
-			return 2;
-		m->database = optarg;
-	}
-	if (argc - optind != 1) {
-		log_error("import takes one file, or '-'");
-		return 2;
-	}
-	m->file = argv[optind];
-	return 0;
-}
-
 static int open_file(struct import *m)
 {
 	struct stat st;
@@ -154,13 +130,21 @@ static void tell(const struct command_context *ctx, const struct import *m)
 		       m->database, c->boots, c->samples, c->marks, c->ranges);
 }
 
-int command_import(const struct command_context *ctx, int argc, char **argv)
+enum { DATABASE };
+
+static const struct command_option options[] = {
+	[DATABASE] = { "database", 0, "FILE", "the database to make [" COMMAND_DATABASE "]" },
+	{ 0 },
+};
+
+static int run(const struct command_context *ctx, int argc, char **argv)
 {
-	struct import m = { .database = OPTIONS_DATABASE, .fd = -1 };
+	struct import m = { .file = argv[0], .database = ctx->values[DATABASE], .fd = -1 };
 	int r;
 
-	if (parse(&m, argc, argv))
-		return 2;
+	(void)argc;
+	if (!m.database)
+		m.database = COMMAND_DATABASE;
 	r = open_file(&m);
 	if (r == 0)
 		r = to_database(&m);
@@ -174,3 +158,14 @@ int command_import(const struct command_context *ctx, int argc, char **argv)
 		tell(ctx, &m);
 	return r < 0 ? 1 : 0;
 }
+
+const struct command command_import = {
+	.name = "import",
+	.words = "FILE",
+	.words_min = 1,
+	.words_max = 1,
+	.help = "make a new database of an exported CSV",
+	.about = "'-' is the standard input.",
+	.options = options,
+	.run = run,
+};

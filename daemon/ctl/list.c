@@ -121,14 +121,11 @@ static int print_table(const char *text)
 	return 0;
 }
 
-int command_list(const struct command_context *ctx, int argc, char **argv)
+static int run(const struct command_context *ctx, int argc, char **argv)
 {
 	_cleanup_free_ char *text = NULL;
 
-	if (argc > 0) {
-		log_error("list takes no further words, such as '%s'", argv[0]);
-		return 2;
-	}
+	(void)argc, (void)argv;
 	if (client_get(ctx->socket, "/api/v1/vms", &text) < 0)
 		return 1;
 	if (ctx->json) {
@@ -137,3 +134,10 @@ int command_list(const struct command_context *ctx, int argc, char **argv)
 	}
 	return print_table(text);
 }
+
+const struct command command_list = {
+	.name = "list",
+	.words = "",
+	.help = "VMs with their state and latest exit rate",
+	.run = run,
+};

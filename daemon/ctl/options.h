@@ -1,13 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the commands that have options of their own share. */
+/* Parses words by a command's table of options, and prints that as help. Logging. */
 #ifndef DAEMON_CTL_OPTIONS_H
 #define DAEMON_CTL_OPTIONS_H
 
-/* vmexitd's default. */
-#define OPTIONS_DATABASE "/var/lib/vmexit/vmexit.db"
+struct command;
+struct command_context;
 
-/* Values of getopt_long() for options that have no letter. */
-enum { OPTION_DATABASE = 256, OPTION_BOOT, OPTION_SOURCE, OPTION_FROM, OPTION_TO, OPTION_MARK,
-       OPTION_AFTER, OPTION_FORMAT };
+enum options_result {
+	OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION,
+	OPTIONS_WRONG,			/* said */
+};
+
+/*
+ * @argv[0] is a program's or command's name. The options of @command (NULL: only those that go
+ * with all, up to the first other word) and of all commands go into @ctx. *ret_first: index of
+ * the first other word; all of them are behind the options then.
+ */
+enum options_result options_parse(const struct command *command, struct command_context *ctx,
+				  int argc, char **argv, int *ret_first);
+
+/* To stdout: of all commands, or of one. */
+void options_help(const struct command *command);
+
+/* "vmexitctl rate [OPTION]... VM HZ|auto". */
+void options_usage(const struct command *command, char *text, unsigned long size);
 
 #endif

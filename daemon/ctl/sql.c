@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "daemon/ctl/command.h"
-#include "daemon/ctl/options.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
@@ -50,27 +49,32 @@ static int load_command(char *command, size_t size)
 	return 0;
 }
 
-int command_sql(const struct command_context *ctx, int argc, char **argv)
+static const struct command_option options[] = {
+	COMMAND_OPTION_DATABASE,
+	{ 0 },
+};
+
+static int run(const struct command_context *ctx, int argc, char **argv)
 {
 	static const char option[] = "--database";
-	const char *database = OPTIONS_DATABASE;
+	const char *database = COMMAND_DATABASE;
 	char load[PATH_MAX + 16];
 	_cleanup_free_ char **words = NULL;
 	size_t count = 0;
-	int from = 1;
+	int from = 0;
 
 	(void)ctx;
 	/* All other words are sqlite3's. */
-	if (argc > 1 && strncmp(argv[1], "--database=", sizeof(option)) == 0) {
-		database = argv[1] + sizeof(option);
-		from = 2;
-	} else if (argc > 1 && strcmp(argv[1], option) == 0) {
-		if (argc == 2) {
+	if (argc > 0 && strncmp(argv[0], "--database=", sizeof(option)) == 0) {
+		database = argv[0] + sizeof(option);
+		from = 1;
+	} else if (argc > 0 && strcmp(argv[0], option) == 0) {
+		if (argc == 1) {
 			log_error("--database needs a file");
 			return 2;
 		}
-		database = argv[2];
-		from = 3;
+		database = argv[1];
+		from = 2;
 	}
 	if (access(database, R_OK) < 0) {
 		log_error("cannot read %s: %s; --database names another", database, strerror(errno));
@@ -90,3 +94,13 @@ int command_sql(const struct command_context *ctx, int argc, char **argv)
 	log_error("cannot run sqlite3: %s; it is in the package sqlite3", strerror(errno));
 	return 1;
 }
+
+const struct command command_sql = {
+	.name = "sql",
+	.words = "[WORD]...",
+	.help = "run sqlite3 on the database, read-only, with its tables",
+	.about = "All words but a first --database are sqlite3's.",
+	.options = options,
+	.raw = true,
+	.run = run,
+};
