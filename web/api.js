@@ -78,33 +78,67 @@ export const series = (vm, params, signal) => need(url(vmPath(vm, "series"), par
 export const health = async () => (await get("/healthz")).body;
 
 // The one event stream of this tab. `on` has hello, sample, vms, lost (data) and
-// up (again: whether it was down before), down (since: Date). A stream that stays
+// up (whether something may have been missed), down (since: Date). A stream that stays
 // silent is the browser's to notice; /healthz is asked besides.
 export class Live {
 	constructor(on) {
 		this.on = on;
-		this.opened = false;
+		this.source = null;
+		this.detail = null;
 		this.since = null;
+		this.missed = false;
 	}
 
-	open() {
-		this.close();
-		const source = this.source = new EventSource(`${API}/live`);
-		source.onopen = () => {
-			const again = this.opened;
-			this.opened = true;
-			this.since = null;
-			this.on.up(again);
-		};
-		source.onerror = () => {
-			this.since ??= new Date();
-			this.on.down(this.since);
-			// A network error is retried by the browser, an HTTP error is not.
-			if (source.readyState === EventSource.CLOSED)
-				this.timer = setTimeout(() => this.open(), 3000);
-		};
+	// detail: the id of the VM whose samples come with their reasons, or null. Resolves when
+	// the stream is open, or has failed for now. The one before is closed only then, so that
+	// no event falls between the two; what comes by both, tracks take once.
+	open(detail) {
+		if (this.source && detail === this.detail)
+			return this.ready;
+		clearTimeout(this.timer);
+		const before = this.source;
+		const source = this.source = new EventSource(url(`${API}/live`, { detail }));
+		this.detail = detail;
 		for (const name of ["hello", "sample", "vms", "lost"])
 			source.addEventListener(name, event => this.deliver(name, event.data));
+		return this.ready = new Promise(resolve => {
+			source.onopen = () => {
+				before?.close();
+				resolve();
+				if (source === this.source)
+					this.up();
+			};
+			source.onerror = () => {
+				before?.close();
+				resolve();
+				if (source === this.source)
+					this.failed(source);
+			};
+		});
+	}
+
+	up() {
+		const { missed } = this;
+		this.since = null;
+		this.missed = false;
+		this.on.up(missed);
+	}
+
+	failed(source) {
+		// The browser retries after a network error, but not after an HTTP error.
+		const closed = source.readyState === EventSource.CLOSED;
+		if (closed)
+			this.source = null;
+		// A VM that is gone shall not take the stream away.
+		if (closed && this.detail !== null && !this.since) {
+			this.open(null);
+			return;
+		}
+		this.missed = true;
+		this.since ??= new Date();
+		this.on.down(this.since);
+		if (closed)
+			this.timer = setTimeout(() => this.open(this.detail), 3000);
 	}
 
 	deliver(name, text) {
@@ -122,5 +156,6 @@ export class Live {
 		clearTimeout(this.timer);
 		this.source?.close();
 		this.source = null;
+		this.missed = true;
 	}
 }

@@ -3,7 +3,7 @@
 // boot selector's entries, the summary below.
 
 import { $, h, setText, swatch } from "./dom.js";
-import { current } from "./list.js";
+import { current } from "./vmwords.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
 import { SOURCES, summary } from "./track.js";

@@ -1,298 +1,349 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The page: what the address says is shown, what the live stream says is passed on.
+// The page's frame: the address says which view of which VM is shown, one live stream
+// says what is new, and both are passed on to the views.
+//
+// A view is a class in a file of its own, which builds its elements in
+// <section id="view-NAME">, below the frame's h1 (the VM's name, or the view's title):
+//   constructor(page)        once, at the start
+//   async show(params)       show what these URLSearchParams say; again whenever they change
+//                            by a link or the history. What it throws is shown by failed().
+//   hide()                   another view is shown now
+//   sample(sample)           a sample of any VM was committed; its VM's entry has it already
+//   vms()                    the list of VMs changed
+//   reload()                 samples may be missing: ask again
+//   report()                 optional: {boot} or {from, to} that a report is to be about
+// It is given a Page, whose public part comes first below.
 
 import { $, h, setText } from "./dom.js";
+import { Banner } from "./banner.js";
 import { List } from "./list.js";
-import { RANGES, View } from "./view.js";
 import { readColours } from "./chart.js";
 import * as api from "./api.js";
-import * as format from "./format.js";
 import * as notes from "./notes.js";
+import * as route from "./route.js";
 
-const BANNER_AFTER_MS = 1200;	// a reconnection quicker than this is not worth a word
-const HEALTH_EVERY_MS = 10000;
 const RETRY_AFTER_MS = 5000;	// when the daemon said that it cannot, for now
 const SLEEP_AFTER_MS = 30000;	// hidden tabs give their connection back
+const GATHER_MS = 150;		// many events in one moment ask once
 
-let vms = null;			// as /vms has them, null before the first answer
-let version = null;
-let health = "";
-let startFailed = false;
-let retry = null;
+// In the order of their tabs; without `vm` a view is of no VM in particular.
+const VIEWS = [
+	{ name: "overview", title: "Overview" },
+	{ name: "boot", title: "Boot", vm: true },
+	{ name: "explore", title: "Explore", vm: true },
+	{ name: "compare", title: "Compare" },
+	{ name: "correlate", title: "Correlate", vm: true },
+];
 
-// The address: #vm=NAME&boot=2&range=5m&from=1.5&to=3
-function readRoute() {
-	const text = location.hash.includes("=") ? location.hash.slice(1) : location.search;
-	const params = new URLSearchParams(text);
-	const number = name => params.has(name) && Number.isFinite(Number(params.get(name))) ?
-		Number(params.get(name)) : undefined;
-	const range = params.get("range");
-	const boot = number("boot");
-	const route = { vm: params.get("vm"), boot: boot ?? null,
-		range: boot === undefined && Object.hasOwn(RANGES, range) ? range : "boot" };
-	const from = number("from"), to = number("to"), last = number("last");
-	if (last > 0)
-		route.from = last;
-	else if (from !== undefined && to > from)
-		Object.assign(route, { from, to });
-	return route;
-}
+class Page {
+	// As /vms has them, with the newest sample of each source; null before the first answer.
+	vms = null;
+	byId = new Map();
+	byName = new Map();
 
-function address(vm, route = {}) {
-	const params = new URLSearchParams();
-	params.set("vm", vms.filter(v => v.name === vm.name).length === 1 ? vm.name : vm.id);
-	if (route.boot !== null && route.boot !== undefined)
-		params.set("boot", route.boot);
-	if (route.range && route.range !== "boot")
-		params.set("range", route.range);
-	if (route.to !== undefined) {
-		params.set("from", +route.from.toFixed(3));
-		params.set("to", +route.to.toFixed(3));
-	} else if (route.from !== undefined) {
-		params.set("last", +route.from.toFixed(3));
+	// The entry of an id or a name, or undefined.
+	find(key) {
+		return this.byId.get(key) ?? this.byName.get(key)?.[0];
 	}
-	return `#${params}`;
-}
 
-function find(key) {
-	return vms.find(vm => vm.id === key) ?? vms.find(vm => vm.name === key);
-}
+	// Changes the address: keys with null or undefined go. Whoever calls it shows the change
+	// itself; only another view or VM is routed. push: "back" returns to what was before.
+	go(changes, { push = false } = {}) {
+		const params = route.change(this.params, changes);
+		const href = this.address(params);
+		const there = route.view(params) !== route.view(this.params) ||
+			this.find(params.get("vm")) !== this.find(this.params.get("vm"));
+		if (href !== location.hash)
+			history[push || there ? "pushState" : "replaceState"](null, "", href);
+		this.params = params;
+		if (there)
+			this.route();
+		else
+			this.links();
+	}
 
-const list = new List(vm => address(vm, { range: view.route?.range }));
-const view = new View({
-	route(route) {
-		const next = address(view.vm, route);
-		const other = route.from === undefined && next !== location.hash;
-		history[other ? "pushState" : "replaceState"](null, "", next);
-		renderList();
-	},
+	// The href of a view: params as URLSearchParams or an object.
+	address(params) {
+		return route.write(params, key => {
+			const vm = this.find(key);
+			return vm ? this.byName.get(vm.name).length > 1 ? vm.id : vm.name : key;
+		});
+	}
+
+	// Shows an answer that is an error; a silent daemon leaves what is on the page.
+	failed(error) {
+		if (!(error instanceof api.ApiError))
+			throw error;
+		if (error.status === 0 && this.drawn)
+			return;
+		const again = h("button", { type: "button" }, "Try again");
+		again.addEventListener("click", () => this.refresh());
+		const actions = [again];
+		if (error.status >= 500) {
+			clearTimeout(this.retry);
+			this.retry = setTimeout(() => this.refresh(), RETRY_AFTER_MS);
+		}
+		if (this.vms?.length && error.status === 404)
+			actions.unshift(this.wayOn());
+		this.panel(notes.failed(error.status === 404 ? "Not found" : "That did not work",
+			error.message, ...actions));
+	}
+
+	// Elements in the view's place, until the next show().
+	panel(children) {
+		if (this.view)
+			$(`view-${this.view}`).hidden = true;
+		$("panel").replaceChildren(...children.filter(c => c));
+		$("panel").hidden = false;
+		this.drawn = false;
+	}
+
+	// Whose samples carry their reasons on the live stream: a VM's id, or null for none. Resolves
+	// when the stream is open: what is asked for then and what comes by it leave no hole.
+	detail(id) {
+		return this.live.open(id);
+	}
+
+	// The daemon's clock, seconds since the epoch.
+	now() {
+		return api.now();
+	}
+
+	// ---- the frame itself ----
+
+	// classes: by the views' names; views without one have no tab.
+	constructor(classes) {
+		this.kinds = VIEWS.filter(({ name }) => classes[name]);
+		this.params = route.read(location);
+		this.list = new List(this);
+		this.banner = new Banner();
+		this.live = new api.Live({
+			hello: data => this.banner.hello(data.version),
+			sample: sample => this.sample(sample),
+			vms: () => this.refreshSoon(),
+			lost: () => this.refresh(),
+			up: again => {
+				this.banner.up();
+				if (again || this.startFailed)
+					this.refresh();
+			},
+			down: since => this.banner.down(since),
+		});
+		this.tabs = new Map(this.kinds.map(({ name, title }) => [name, h("a", {}, title)]));
+		$("tabs").prepend(...[...this.tabs.values()].map(tab => h("li", {}, tab)));
+		this.views = new Map(this.kinds.map(({ name }) => [name, new classes[name](this)]));
+	}
+
+	async start() {
+		addEventListener("popstate", () => this.navigate());
+		document.addEventListener("visibilitychange", () => this.sleep());
+		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+			readColours();
+			this.shown()?.theme?.();
+		});
+		$("skip").addEventListener("click", event => {
+			event.preventDefault();
+			$("main").focus();
+		});
+		if (await this.load()) {
+			const shown = this.route();
+			// Unless the view did already, with details.
+			if (!this.live.source)
+				this.live.open(null);
+			await shown;
+		} else {
+			this.startFailed = true;
+			this.live.open(null);
+		}
+	}
+
 	shown() {
-		$("panel").hidden = true;
-	},
-	empty(vm, text) {
-		panel(notes.failed(vm.name, text));
-	},
-	failed,
-});
-
-function panel(children) {
-	view.vm && ($("view").hidden = true);
-	$("panel").replaceChildren(...children.filter(c => c));
-	$("panel").hidden = false;
-}
-
-function button(text, action) {
-	const element = h("button", { type: "button" }, text);
-	element.addEventListener("click", action);
-	return element;
-}
-
-// An answer that is an error; a silent daemon keeps what is on the page.
-function failed(error) {
-	if (!(error instanceof api.ApiError))
-		throw error;
-	if (error.status === 0 && vms && (view.tracks || !$("panel").hidden))
-		return;
-	const actions = [button("Try again", refresh)];
-	if (error.status >= 500) {
-		clearTimeout(retry);
-		retry = setTimeout(refresh, RETRY_AFTER_MS);
+		return this.views.get(this.view);
 	}
-	if (vms?.length && error.status === 404)
-		actions.unshift(view.vm ?
-			h("a", { href: address(view.vm) }, "Its latest boot") :
-			h("a", { href: address(vms[0]) }, `Show ${vms[0].name}`));
-	panel(notes.failed(error.status === 404 ? "Not found" : "That did not work",
-		error.message, ...actions));
-}
 
-async function loadList() {
-	try {
-		const answer = await api.vms();
-		const known = new Map((vms ?? []).map(vm => [vm.id, vm]));
-		// The same objects live on: the view holds one.
-		vms = answer.vms.map(vm => Object.assign(known.get(vm.id) ?? {}, vm));
-		renderList();
-		startFailed = false;
-		return true;
-	} catch (error) {
-		failed(error);
-		return false;
+	kind(name) {
+		return this.kinds.find(kind => kind.name === name);
 	}
-}
 
-function renderList() {
-	list.set(vms, view.vm);
-}
+	navigate() {
+		this.params = route.read(location);
+		return this.route();
+	}
 
-// Shows what the address says.
-async function route() {
-	if (!vms)
-		return;
-	const wanted = readRoute();
-	if (wanted.vm === null) {
-		const first = vms.find(vm => vm.state === "running") ?? vms[0];
-		if (!first) {
-			view.hide();
+	// Shows what the address says.
+	async route() {
+		if (!this.vms)
+			return;
+		const kind = this.kind(route.view(this.params)) ?? this.kinds[0];
+		if (!this.vms.length) {
+			this.enter(kind, null);
 			document.title = "vmexit";
-			panel(notes.noVms());
+			this.panel(notes.noVms());
 			return;
 		}
-		history.replaceState(null, "", address(first));
-		wanted.vm = first.id;
+		if (kind.vm && !this.params.has("vm")) {
+			this.params = route.change(this.params, { view: kind.name, vm: this.chosen().id });
+			history.replaceState(null, "", this.address(this.params));
+		}
+		const key = this.params.get("vm");
+		const vm = key === null ? null : this.find(key);
+		this.enter(kind, vm ?? key);
+		if (kind.vm && !vm) {
+			await this.unknown(key);
+			return;
+		}
+		const moment = this.moment = {};
+		try {
+			await this.shown().show(this.params);
+			if (moment === this.moment)
+				this.drawn = $("panel").hidden;
+		} catch (error) {
+			if (moment === this.moment)
+				this.failed(error);
+		}
 	}
-	const vm = find(wanted.vm);
-	document.title = `${vm?.name ?? wanted.vm} – vmexit`;
-	if (!vm) {
-		view.hide();
-		renderList();
+
+	// Makes `kind` the view: vm is an entry, a key that names none, or null.
+	enter(kind, vm) {
+		const before = this.view;
+		if (before !== kind.name) {
+			this.shown()?.hide();
+			if (before)
+				$(`view-${before}`).hidden = true;
+			this.view = kind.name;
+			this.drawn = false;
+		}
+		if (vm?.id)
+			this.vm = vm;
+		const name = vm?.name ?? vm;
+		document.title = kind.vm ? `${name} – ${kind.title} – vmexit` : `${kind.title} – vmexit`;
+		setText($("title"), kind.vm ? name : kind.title);
+		document.body.dataset.view = kind.name;
+		$("panel").hidden = true;
+		$(`view-${kind.name}`).hidden = false;
+		this.links();
+		// Whoever came by a tab goes on reading below it.
+		if (before && before !== kind.name)
+			$("title").focus();
+	}
+
+	// The VM that a view of one shows when none is named.
+	chosen() {
+		return this.vm ?? this.vms.find(vm => vm.state === "running") ?? this.vms[0];
+	}
+
+	// What leads on from here: tabs, the report, the list.
+	links() {
+		const current = this.kind(this.view);
+		const vm = this.vms.length ? this.chosen() : null;
+		const boot = vm && this.params.get("vm") && this.find(this.params.get("vm")) === vm ?
+			this.params.get("boot") : null;
+		for (const { name, vm: needs } of this.kinds) {
+			const tab = this.tabs.get(name);
+			tab.href = this.address({ view: name, vm: name === "overview" ? null : vm?.id,
+				boot: needs ? boot : null });
+			if (name === this.view)
+				tab.setAttribute("aria-current", "page");
+			else
+				tab.removeAttribute("aria-current");
+		}
+		$("report").hidden = !current?.vm || !vm;
+		if (vm)
+			$("report").href = api.url(api.vmPath(vm.id, "report.html"),
+				this.shown().report?.() ?? { boot: boot ?? "latest" });
+		this.list.set(this.vms, current?.vm ? this.vm : null, current?.vm ? current.name : "boot");
+	}
+
+	async unknown(key) {
 		// The daemon's own words for it.
 		try {
-			await api.boots(wanted.vm);
-			await loadList();
-			panel(notes.failed("Not found", `There is no VM '${wanted.vm}' in the list.`));
+			await api.boots(key);
+			await this.load();
+			this.panel(notes.failed("Not found", `There is no VM '${key}' in the list.`));
 		} catch (error) {
-			failed(error);
+			this.failed(error);
 		}
-		return;
 	}
-	const shown = view.show(vm, wanted);
-	renderList();
-	await shown;
-}
 
-async function refresh() {
-	if (!await loadList())
-		return;
-	if (!view.vm || !$("panel").hidden)
-		await route();
-	else {
-		await view.loadBoots();
-		await view.load();
+	wayOn() {
+		const vm = this.find(this.params.get("vm"));
+		return vm ? h("a", { href: this.address({ vm: vm.id }) }, "Its latest boot") :
+			h("a", { href: this.address({ vm: this.vms[0].id }) }, `Show ${this.vms[0].name}`);
 	}
-}
 
-// Many events in one moment ask once.
-let refreshing = null;
-function refreshSoon() {
-	refreshing ??= setTimeout(async () => {
-		refreshing = null;
-		if (!await loadList())
+	async load() {
+		try {
+			const answer = await api.vms();
+			// The same objects live on: views hold them.
+			this.vms = answer.vms.map(vm => Object.assign(this.byId.get(vm.id) ?? {}, vm));
+			this.byId = new Map(this.vms.map(vm => [vm.id, vm]));
+			this.byName = new Map();
+			for (const vm of this.vms)
+				this.byName.set(vm.name, [...this.byName.get(vm.name) ?? [], vm]);
+			this.startFailed = false;
+			return true;
+		} catch (error) {
+			this.failed(error);
+			return false;
+		}
+	}
+
+	// Asks for everything anew.
+	async refresh() {
+		if (!await this.load())
 			return;
-		if (view.vm && $("panel").hidden)
-			await view.loadBoots();
-		else
-			await route();
-	}, 150);
-}
+		if (this.drawn) {
+			this.links();
+			this.shown().vms();
+			await this.shown().reload();
+		} else {
+			await this.route();
+		}
+	}
 
-let ratesFrame = null;
-function sample(data) {
-	const vm = vms?.find(v => v.id === data.vm);
-	if (!vm) {
-		refreshSoon();
-		return;
+	refreshSoon() {
+		this.refreshing ??= setTimeout(async () => {
+			this.refreshing = null;
+			if (!await this.load())
+				return;
+			if (this.drawn) {
+				this.links();
+				this.shown().vms();
+			} else {
+				await this.route();
+			}
+		}, GATHER_MS);
 	}
-	if (data.boot > (vm.boot ?? 0)) {
-		vm.boot = data.boot;
-		vm.guest = vm.host = null;
-		refreshSoon();
-	}
-	if (data.boot === vm.boot)
-		vm[data.source] = data;
-	if (vm === view.vm)
-		view.sample(data);
-	ratesFrame ??= setTimeout(() => {
-		ratesFrame = null;
-		list.rates(vms);
-	}, 250);
-}
 
-// The banner: what is wrong with the daemon, else nothing.
-let bannerTimer = null;
-function banner() {
-	const connected = live.since === null;
-	const connection = $("connection");
-	connection.className = `connection ${connected && live.opened ? "up" : "down"}`;
-	setText(connection, live.opened || live.since ? (connected ? "connected" : "no answer") : "connecting");
-	let text = "", extra = null;
-	if (!connected) {
-		const since = format.clock(live.since.getTime() / 1000);
-		text = `vmexitd does not answer since ${since}; trying again`;
-	} else if (health) {
-		text = `vmexitd does not store samples: ${health}`;
-	} else if (version?.stale) {
-		text = "vmexitd was updated; this page is of the version before. ";
-		extra = button("Reload", () => location.reload());
+	sample(sample) {
+		const vm = this.vms?.find(v => v.id === sample.vm);
+		if (!vm) {
+			this.refreshSoon();
+			return;
+		}
+		if (sample.boot > (vm.boot ?? 0)) {
+			vm.boot = sample.boot;
+			vm.guest = vm.host = null;
+			this.refreshSoon();
+		}
+		if (sample.boot === vm.boot)
+			vm[sample.source] = { ...vm[sample.source], ...sample };
+		if (this.view !== "overview")
+			this.list.touch(vm);
+		if (this.drawn)
+			this.shown().sample(sample);
 	}
-	const root = $("banner");
-	if (root.dataset.text !== text) {
-		root.dataset.text = text;
-		root.replaceChildren(...[text, extra].filter(c => c));
+
+	sleep() {
+		clearTimeout(this.sleeping);
+		if (document.hidden)
+			this.sleeping = setTimeout(() => this.live.close(), SLEEP_AFTER_MS);
+		else if (!this.live.source)
+			this.live.open(this.live.detail);
 	}
 }
 
-const live = new api.Live({
-	hello(data) {
-		version ??= { first: data.version };
-		version.stale = data.version !== version.first;
-		banner();
-	},
-	sample,
-	vms: refreshSoon,
-	lost: refresh,
-	up(again) {
-		clearTimeout(bannerTimer);
-		bannerTimer = null;
-		banner();
-		if (again || startFailed)
-			refresh();
-	},
-	down() {
-		bannerTimer ??= setTimeout(() => {
-			bannerTimer = null;
-			banner();
-		}, BANNER_AFTER_MS);
-	},
-});
-
-async function checkHealth() {
-	if (document.hidden || live.since !== null)
-		return;
-	try {
-		const answer = await api.health();
-		health = answer.status === "ok" ? "" : answer.message || answer.status;
-		banner();
-	} catch {
-		// The live stream tells when the daemon is gone.
-	}
-}
-
-let sleep = null;
-document.addEventListener("visibilitychange", () => {
-	clearTimeout(sleep);
-	if (document.hidden)
-		sleep = setTimeout(() => live.close(), SLEEP_AFTER_MS);
-	else if (!live.source)
-		live.open();
-});
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+export function start(classes) {
 	readColours();
-	view.invalidate();
-});
-
-async function start() {
-	readColours();
-	window.addEventListener("popstate", route);
-	live.open();
-	setInterval(checkHealth, HEALTH_EVERY_MS);
-	setInterval(() => vms && list.rates(vms), 5000);
-	checkHealth();
-	if (await loadList())
-		await route();
-	else
-		startFailed = true;
+	return new Page(classes).start();
 }
-
-start();

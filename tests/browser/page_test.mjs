@@ -147,7 +147,7 @@ async function noSidewaysScroll(page) {
 
 async function openVm(page) {
 	await page.goto(options.vm ? vmUrl(options.vm) : base.href);
-	await page.locator("#view").waitFor({ timeout: DEADLINE_MS });
+	await page.locator("#view-boot").waitFor({ timeout: DEADLINE_MS });
 	await drawn(page);
 }
 
@@ -199,7 +199,7 @@ function emptyTests(page) {
 		assert.match(text, /No VM yet/);
 		assert.match(text, /^vmexitctl attach DOMAIN$/m);
 		assert.match(text, /NAME=SOCKET/);
-		assert.equal(await page.locator("#view").isVisible(), false);
+		assert.equal(await page.locator("#view-boot").isVisible(), false);
 		await shot(page, "empty-light");
 	});
 	appearances(page, "empty");
@@ -216,7 +216,7 @@ function vmTests(page) {
 		assert.equal(listed, vms.length);
 		const current = page.locator("#vm-list a[aria-current='page']");
 		assert.equal(await current.count(), 1);
-		const name = await page.locator("#vm-name").innerText();
+		const name = await page.locator("#title").innerText();
 		assert.equal(await current.locator(".name").innerText(), name);
 		if (options.vm)
 			assert.equal(name, options.vm);
@@ -272,7 +272,7 @@ function vmTests(page) {
 		await until("zoom", () => chart(page), c => span(c) < span(before) * 0.5);
 		const zoomed = await chart(page);
 		await page.reload();
-		await page.locator("#view").waitFor({ timeout: DEADLINE_MS });
+		await page.locator("#view-boot").waitFor({ timeout: DEADLINE_MS });
 		await until("the same zoom", () => chart(page), c => Math.abs(span(c) - span(zoomed)) < 0.01);
 		await page.getByRole("button", { name: "Reset zoom" }).click();
 		await until("reset", () => chart(page), c => span(c) >= span(before) * 0.99);
@@ -371,10 +371,10 @@ function vmTests(page) {
 		const panel = page.locator("#panel");
 		await panel.waitFor({ timeout: DEADLINE_MS });
 		assert.ok((await panel.innerText()).includes((await answer.json()).error));
-		assert.equal(await page.locator("#view").isVisible(), false);
+		assert.equal(await page.locator("#view-boot").isVisible(), false);
 		await shot(page, "unknown-vm");
 		await panel.getByRole("link").first().click();
-		await page.locator("#view, #panel").filter({ visible: true }).first().waitFor();
+		await page.locator("#view-boot, #panel").filter({ visible: true }).first().waitFor();
 		assert.doesNotMatch(page.url(), /no-such-vm/);
 	});
 

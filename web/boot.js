@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One VM on the page: which boot and which range of time, the data of it, and what
+// The boot view: one VM, which boot and which range of time, the data of it, and what
 // moves along as samples arrive.
 
 import { $, h, setText } from "./dom.js";
 import { Chart } from "./chart.js";
 import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
-import { agentWords, pathWords, quarantineWords, stateWords, stuckWords } from "./list.js";
+import { agentWords, pathWords, quarantineWords, stateWords, stuckWords } from "./vmwords.js";
 import * as api from "./api.js";
 import * as notes from "./notes.js";
 import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./track.js";
@@ -17,10 +17,33 @@ const LEAST_SPAN_S = 0.01;
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
 
-export class View {
-	// on: route(route) when the user changed what is shown, failed(error).
-	constructor(on) {
-		this.on = on;
+// The address: vm=NAME&boot=2&range=5m&from=1.5&to=3, or last=SECONDS instead of from and to.
+function readRoute(params) {
+	const number = name => params.has(name) && Number.isFinite(Number(params.get(name))) ?
+		Number(params.get(name)) : undefined;
+	const range = params.get("range");
+	const boot = number("boot");
+	const route = { boot: boot ?? null,
+		range: boot === undefined && Object.hasOwn(RANGES, range) ? range : "boot" };
+	const from = number("from"), to = number("to"), last = number("last");
+	if (last > 0)
+		route.from = last;
+	else if (from !== undefined && to > from)
+		Object.assign(route, { from, to });
+	return route;
+}
+
+function writeRoute(route) {
+	const open = route.to === undefined;
+	const number = v => v === undefined ? null : +v.toFixed(3);
+	return { boot: route.boot, range: route.range === "boot" ? null : route.range,
+		from: open ? null : number(route.from), to: number(route.to),
+		last: open ? number(route.from) : null };
+}
+
+export class Boot {
+	constructor(page) {
+		this.page = page;
 		this.facts = new Facts();
 		const hooks = {
 			zoom: (from, to) => this.zoom(from, to),
@@ -42,12 +65,13 @@ export class View {
 		setInterval(() => this.moves() && this.invalidate(), 1000);
 	}
 
-	// route: {boot: number or null for the latest, range, from, to}. from and to are a
+	// this.route: {boot: number or null for the latest, range, from, to}. from and to are a
 	// zoom on the axis shown; `to` left open follows the newest sample.
-	async show(vm, route) {
+	async show(params) {
+		const vm = this.page.find(params.get("vm"));
 		const same = this.vm?.id === vm.id;
 		this.vm = vm;
-		this.route = route;
+		this.route = readRoute(params);
 		if (!same) {
 			this.boots = this.tracks = this.means = null;
 			this.recent = [];
@@ -58,7 +82,28 @@ export class View {
 	hide() {
 		this.abort?.abort();
 		this.vm = null;
-		$("view").hidden = true;
+	}
+
+	vms() {
+		return this.loadBoots();
+	}
+
+	async reload() {
+		await this.loadBoots();
+		await this.load();
+	}
+
+	theme() {
+		this.invalidate();
+	}
+
+	report() {
+		return { boot: this.route?.boot ?? "latest" };
+	}
+
+	go(route) {
+		const other = route.from === undefined;
+		this.page.go(writeRoute(route), { push: other });
 	}
 
 	change(change) {
@@ -66,7 +111,7 @@ export class View {
 			return;
 		const route = { ...this.route, from: undefined, to: undefined, ...change };
 		this.route = route;
-		this.on.route(route);
+		this.go(route);
 		this.load();
 	}
 
@@ -93,9 +138,7 @@ export class View {
 			this.boots = boots;
 			const changed = boots[0]?.boot !== before;
 			if (!boots.length) {
-				this.header();
-				$("view").hidden = true;
-				this.on.empty(vm, notes.NO_BOOT);
+				this.page.panel(notes.failed(vm.name, notes.NO_BOOT));
 			} else if (changed || reload || !this.tracks) {
 				if (changed && before !== undefined)
 					this.bootBegan();
@@ -105,7 +148,7 @@ export class View {
 			}
 		} catch (error) {
 			if (vm === this.vm)
-				this.on.failed(error);
+				this.page.failed(error);
 		}
 	}
 
@@ -116,7 +159,7 @@ export class View {
 		this.tracks = this.means = null;
 		if (this.route.from !== undefined) {
 			this.route = { ...this.route, from: undefined, to: undefined };
-			this.on.route(this.route);
+			this.go(this.route);
 		}
 	}
 
@@ -169,17 +212,17 @@ export class View {
 			if (from === -Infinity && this.route.range === "boot")
 				this.means = Object.fromEntries(SOURCES.map(s =>
 					[s, summary(this.tracks[s].handling, -Infinity, Infinity).mean]));
-			this.on.shown();
-			$("view").hidden = false;
 			this.render();
 		} catch (error) {
 			if (!abort.signal.aborted && vm === this.vm)
-				this.on.failed(error);
+				this.page.failed(error);
 		}
 	}
 
 	// A committed sample of the VM shown, from the live stream.
 	sample(sample) {
+		if (sample.vm !== this.vm?.id)
+			return;
 		this.recent.push(sample);
 		if (this.recent.length > KEPT_SAMPLES)
 			this.recent.shift();
@@ -211,7 +254,7 @@ export class View {
 		const boot = this.boot();
 		if (!wall && boot.closed !== null)
 			return Math.max(boot.closed - base, ...ends);
-		return Math.max(api.now() - 3 - base, ...ends);
+		return Math.max(this.page.now() - 3 - base, ...ends);
 	}
 
 	full() {
@@ -260,7 +303,7 @@ export class View {
 		const whole = this.route.range === "boot" && from <= full.from && to >= full.to;
 		if (whole)
 			this.route = { ...this.route, from: undefined, to: undefined };
-		this.on.route(this.route);
+		this.go(this.route);
 		this.render();
 		if (this.lacks() || before !== undefined && this.route.to === undefined) {
 			clearTimeout(this.pending);
@@ -381,7 +424,6 @@ export class View {
 
 	header() {
 		const vm = this.vm;
-		setText($("vm-name"), vm.name);
 		if (!this.boots.length)
 			return;
 		const boot = this.boot();

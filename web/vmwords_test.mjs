@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The words of the list of VMs.
+// The words about VMs.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { pathWords, stateWords, stuckWords } from "./list.js";
+import { pathWords, stateWords, stuckWords } from "./vmwords.js";
 
 test("a state has libvirt's reason beside it", () => {
 	assert.equal(stateWords({ state: "running", reason: "" }), "running");
