@@ -15,6 +15,12 @@ static const char sql_marks[] =
 	"SELECT sequence, t_ns, t_boot_ns, kind, begin_sequence, label, uid, status FROM mark"
 	" WHERE boot = ?1 AND t_ns >= ?2 AND t_ns <= ?3 ORDER BY t_ns, sequence LIMIT ?4";
 
+/* Beside min() SQLite takes the other columns from the row that has it. */
+static const char sql_phases[] =
+	"SELECT sequence, min(t_ns), t_boot_ns, kind, begin_sequence, label, uid, status FROM mark"
+	" WHERE boot = ?1 AND kind = ?2 AND label IN ('kernel', 'initramfs', 'userspace', 'finished')"
+	" GROUP BY label ORDER BY 2, 1";
+
 /* ?5: sources, as a mask. */
 static const char sql_gaps[] =
 	"SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause, source FROM gap"
@@ -66,16 +72,11 @@ static int64_t end_of(const struct query_filter *filter)
 	return filter->to_ns ? filter->to_ns : INT64_MAX;
 }
 
-int eventquery_marks(struct query *query, const struct boot *boot,
-		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx)
+/* All rows of a statement of marks, which it ends. */
+static int walk_marks(sqlite3 *db, sqlite3_stmt *stmt, eventquery_mark_fn fn, void *ctx)
 {
-	sqlite3 *db = query_part_db(query);
-	sqlite3_stmt *stmt;
-	int r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter),
-		    EVENTQUERY_MAX);
+	int r = 0;
 
-	if (r < 0)
-		return r;
 	while (r == 0 && (r = step(db, stmt)) > 0) {
 		const unsigned char *label = sqlite3_column_text(stmt, 5);
 		struct mark mark = {
@@ -94,6 +95,27 @@ int eventquery_marks(struct query *query, const struct boot *boot,
 	}
 	sqlite3_finalize(stmt);
 	return r;
+}
+
+int eventquery_marks(struct query *query, const struct boot *boot,
+		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter),
+		    EVENTQUERY_MAX);
+
+	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
+}
+
+int eventquery_phases(struct query *query, const struct boot *boot, eventquery_mark_fn fn,
+		      void *ctx)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, sql_phases, &stmt, boot->id, PROTO_MARK_PHASE);
+
+	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
 }
 
 static struct range get_range(sqlite3_stmt *stmt)

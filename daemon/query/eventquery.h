@@ -19,6 +19,10 @@ typedef int (*eventquery_mark_fn)(void *ctx, const struct mark *mark);
 int eventquery_marks(struct query *query, const struct boot *boot,
 		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx);
 
+/* Of each phase of the guest's boot that has a mark the first one; oldest first. Likewise. */
+int eventquery_phases(struct query *query, const struct boot *boot, eventquery_mark_fn fn,
+		      void *ctx);
+
 typedef int (*eventquery_range_fn)(void *ctx, enum sample_source source,
 				   const struct range *range);
 int eventquery_ranges(struct query *query, const struct boot *boot, enum range_kind kind,

@@ -11,7 +11,6 @@
 struct summing {
 	struct totals *totals;
 	const struct boot *boot;
-	size_t room;
 	bool any, any_exits;
 };
 
@@ -38,22 +37,21 @@ static size_t place_of(const struct totals *t, uint32_t number)
 	return low;
 }
 
-/* NULL for want of memory. */
-static struct totals_reason *reason_of(struct summing *s, uint32_t number)
+struct totals_reason *totals_reason(struct totals *totals, uint32_t number)
 {
-	struct totals *t = s->totals;
+	struct totals *t = totals;
 	size_t at = place_of(t, number);
 
 	if (at < t->count && t->reasons[at].number == number)
 		return &t->reasons[at];
-	if (t->count == s->room) {
-		size_t room = s->room ? 2 * s->room : 64;
+	if (t->count == t->room) {
+		size_t room = t->room ? 2 * t->room : 64;
 		struct totals_reason *more = realloc(t->reasons, room * sizeof(*more));
 
 		if (!more)
 			return NULL;
 		t->reasons = more;
-		s->room = room;
+		t->room = room;
 	}
 	for (size_t i = t->count++; i > at; i--)
 		t->reasons[i] = t->reasons[i - 1];
@@ -110,7 +108,7 @@ static int add_spans(void *ctx, size_t want, const struct key *key, const struct
 		return 0;
 	s->any = true;
 	s->totals->reason_namespace = s->boot->reason_namespace;
-	reason = reason_of(s, key->id);
+	reason = totals_reason(s->totals, key->id);
 	if (!reason)
 		return -ENOMEM;
 	add_sum(s, want, reason, sum);

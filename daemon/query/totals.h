@@ -13,7 +13,7 @@ struct totals_reason {
 
 struct totals {
 	struct totals_reason *reasons;	/* ascending by number */
-	size_t count;
+	size_t count, room;
 	uint32_t reason_namespace;	/* of the latest boot that has some */
 	uint64_t exits;			/* of all reasons */
 	bool has_times;			/* clock rate and vCPUs of all boots are known */
@@ -30,5 +30,8 @@ struct totals {
 int totals_read(struct query *query, const struct query_filter *filter,
 		enum sample_source source, struct totals *ret_totals);
 void totals_done(struct totals *totals);
+
+/* The sums of a reason, with zeros if it is new; NULL for want of memory. */
+struct totals_reason *totals_reason(struct totals *totals, uint32_t number);
 
 #endif
