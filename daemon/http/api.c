@@ -28,6 +28,7 @@ static const struct route vm_routes[] = {
 	{ "gaps", get_gaps },
 	{ "reasons", get_boot_reasons },
 	{ "distribution", get_distribution },
+	{ "phases", get_phases },
 	{ "samples.csv", get_csv },
 	{ "samples.jsonl", get_jsonl },
 	{ "graph.svg", get_svg },

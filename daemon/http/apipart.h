@@ -57,5 +57,6 @@ void get_jsonl(struct apipart *c);
 void get_svg(struct apipart *c);
 void get_png(struct apipart *c);
 void get_live(struct apipart *c);
+void get_phases(struct apipart *c);
 
 #endif
