@@ -10,131 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/form/graphscript.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
-#include "guest-agent/shared/reason.h"
 
 #define DEADLINE_MS 20000
 #define PICTURE_MAX (16 << 20)
-#define CURVES_MAX 64
 
-struct theme {
-	const char *background, *text, *grid, *guest, *host;
-};
-
-/* The page's colours. */
-static const struct theme light = { "#ffffff", "#333a45", "#d9dde3", "#0b62c4", "#c2540a" };
-static const struct theme dark = { "#14171c", "#c9d1db", "#333a45", "#5fa8ff", "#ff9d52" };
-
-/* A share of vCPUs' time, in the graph as per cent. */
-static bool is_share(const struct graph *g)
-{
-	return kind_is_share(&g->key) && !g->cumulative;
-}
-
-static const char *y_label(const struct graph *g)
-{
-	const char *name = kind_name(&g->key);
-
-	if (!is_share(g))
-		return kind_unit(&g->key, g->cumulative);
-	return strcmp(name, "handling") == 0 ? "share of vCPU time handling exits, %"
-	       : strcmp(name, "away") == 0   ? "share of vCPU time away from the guest, %"
-					     : "share of vCPU time idle, %";
-}
-
-/* Which of several curves it is, by words and numbers of our own. */
-static void write_title(FILE *f, const struct series *s)
-{
-	const char *reason = kind_is_by_reason(&s->key)
-				     ? reason_name(s->boot.reason_namespace, s->key.id)
-				     : NULL;
-
-	fprintf(f, "title '%s, boot %u", s->source == SOURCE_GUEST ? "guest" : "host",
-		s->boot.number);
-	if (reason)
-		fprintf(f, ", %s", reason);
-	else if (kind_is_by_reason(&s->key))
-		fprintf(f, ", reason %u", s->key.id);
-	if (kind_is_by_vcpu(&s->key))
-		fprintf(f, ", vCPU %u", s->key.id);
-	fputs("' noenhanced", f);
-}
-
-static void write_script(FILE *f, const struct graph *g, const struct series *series)
-{
-	const struct theme *theme = g->dark ? &dark : &light;
-	const struct series *s;
-	int i = 0;
-
-	if (g->format == GRAPH_SVG)
-		fprintf(f, "set terminal svg size %u,%u font 'sans-serif,13' background rgb '%s'\n",
-			g->width, g->height, theme->background);
-	else
-		fprintf(f, "set terminal pngcairo size %u,%u font 'sans,10' background rgb '%s'\n",
-			g->width, g->height, theme->background);
-	fprintf(f,
-		"set encoding utf8\n"
-		"set border 3 lc rgb '%s'\n"
-		"set tics nomirror textcolor rgb '%s'\n"
-		"set grid lc rgb '%s' lw 1 dt 1\n"
-		"set key top right reverse Left textcolor rgb '%s'\n"
-		"set ylabel '%s' textcolor rgb '%s'\n"
-		"set yrange [0:*]\n"
-		"set format y '%%.1s%%c'\n",
-		theme->grid, theme->text, theme->grid, theme->text, y_label(g), theme->text);
-	if (g->since_boot)
-		fprintf(f, "set xlabel 'seconds since the boot began' textcolor rgb '%s'\n",
-			theme->text);
-	else
-		fprintf(f,
-			"set xdata time\nset timefmt '%%s'\nset format x '%%H:%%M:%%S'\n"
-			"set xlabel 'UTC' textcolor rgb '%s'\n",
-			theme->text);
-	if (!series) {
-		fprintf(f,
-			"set label 1 'no samples in this range' at graph 0.5,0.5 center "
-			"textcolor rgb '%s'\nset xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n",
-			theme->text);
-		return;
-	}
-	fputs("plot ", f);
-	for (s = series; s && i < CURVES_MAX; s = s->next, i++) {
-		bool guest = s->source == SOURCE_GUEST;
-
-		/* The sources differ in dash as well as in colour. */
-		fprintf(f, "%s'/proc/self/fd/4' index %d using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ",
-			i ? ", " : "", i, guest ? "1" : "(6,3)", guest ? theme->guest : theme->host);
-		write_title(f, s);
-	}
-	fputs("\n", f);
-}
-
-/* An interval's value holds from its begin to its end; a blank line is a hole. */
-static void write_data(FILE *f, const struct graph *g, const struct series *series)
-{
-	double scale = is_share(g) ? 100 : 1;
-	double shift = g->since_boot ? g->origin : 0;
-
-	for (const struct series *s = series; s; s = s->next) {
-		for (size_t i = 0; i < s->count; i++) {
-			double begin = s->t[i] - s->dt[i];
-
-			if (i > 0 && begin - s->t[i - 1] > 0.001)
-				fputc('\n', f);
-			fprintf(f, "%.6f %.9g\n%.6f %.9g\n", begin - shift, s->v[i] * scale,
-				s->t[i] - shift, s->v[i] * scale);
-		}
-		fputs("\n\n", f);
-	}
-}
-
-static int make_file(const char *name, const struct graph *g, const struct series *series,
-		     void (*fill)(FILE *, const struct graph *, const struct series *))
+static int make_file(const char *name, const struct graphscript *g,
+		     void (*fill)(FILE *, const struct graphscript *))
 {
 	int fd = memfd_create(name, MFD_CLOEXEC);
 	FILE *f;
@@ -150,7 +39,7 @@ static int make_file(const char *name, const struct graph *g, const struct serie
 		close(fd);
 		return -ENOMEM;
 	}
-	fill(f, g, series);
+	fill(f, g);
 	if (fclose(f) != 0) {
 		close(fd);
 		return -ENOMEM;
@@ -270,43 +159,116 @@ static int reap(pid_t pid, int64_t deadline_ms)
 	}
 }
 
-int graph_draw(const char *gnuplot, const struct graph *graph, const struct series *series,
-	       char **ret_data, size_t *ret_size)
+/* What a program of this kind may take at most: it reads two files, and writes to a pipe. */
+static void confine(pid_t pid)
+{
+	static const struct {
+		int resource;
+		rlim_t most;
+	} limits[] = {
+		{ RLIMIT_CPU, DEADLINE_MS / 1000 },	{ RLIMIT_AS, 2UL << 30 },
+		{ RLIMIT_FSIZE, 0 },			{ RLIMIT_CORE, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct rlimit limit = { limits[i].most, limits[i].most };
+
+		(void)prlimit(pid, limits[i].resource, &limit, NULL);
+	}
+}
+
+/* Whether it has an end, as a picture that was cut short has not. */
+static bool is_whole(enum graph_format format, const char *data, size_t size)
+{
+	static const char *const ends[] = {
+		[GRAPH_SVG] = "</svg>", [GRAPH_PNG] = "IEND", [GRAPH_PDF] = "%%EOF",
+	};
+	size_t last = size < 64 ? size : 64;
+
+	return memmem(data + size - last, last, ends[format], strlen(ends[format]));
+}
+
+/* Run @gnuplot on the open files @script and @data. */
+static int run(const char *gnuplot, int script, int data, char **ret_picture, size_t *ret_size)
 {
 	int64_t deadline_ms = now_ms() + DEADLINE_MS;
-	_cleanup_close_ int script = make_file("script", graph, series, write_script);
-	_cleanup_close_ int data = make_file("data", graph, series, write_data);
 	_cleanup_close_ int in = -1;
-	char *picture = NULL;
-	size_t size = 0;
 	int out[2];
 	pid_t pid;
 	int r, reaped;
 
-	if (script < 0 || data < 0)
-		return -ENOMEM;
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return -errno;
 	in = out[0];
 	r = start(gnuplot, script, data, out[1], &pid);
 	close(out[1]);
-	if (r < 0) {
-		log_warning("cannot start '%s': %s", gnuplot, strerror(-r));
+	if (r < 0)
 		return r;
-	}
-	r = read_picture(in, deadline_ms, &picture, &size);
+	confine(pid);
+	r = read_picture(in, deadline_ms, ret_picture, ret_size);
 	reaped = reap(pid, r < 0 ? 0 : deadline_ms);
-	if (r == 0)
-		r = reaped;
-	if (r == 0 && size == 0)
+	if (r == 0 && reaped < 0)
+		free(*ret_picture);
+	return r < 0 ? r : reaped;
+}
+
+static int draw(const char *gnuplot, const struct graphscript *g, char **ret_data, size_t *ret_size)
+{
+	_cleanup_close_ int script = make_file("script", g, graphscript_script);
+	_cleanup_close_ int data = make_file("data", g, graphscript_data);
+	char *picture = NULL;
+	size_t size = 0;
+	int r;
+
+	if (script < 0 || data < 0)
+		return -ENOMEM;
+	r = run(gnuplot, script, data, &picture, &size);
+	if (r == 0 && !is_whole(g->graph->format, picture, size)) {
+		free(picture);
 		r = -EIO;
+	}
 	if (r < 0) {
 		log_warning("'%s' drew no graph: %s", gnuplot,
-			    r == -ETIMEDOUT ? "it took more than ten seconds" : strerror(-r));
-		free(picture);
+			    r == -ETIMEDOUT ? "it took too long" : strerror(-r));
 		return r;
 	}
 	*ret_data = picture;
 	*ret_size = size;
 	return 0;
+}
+
+int graph_draw(const char *gnuplot, const struct graph *graph, const struct series *series,
+	       char **ret_data, size_t *ret_size)
+{
+	struct graphscript g = { .graph = graph, .series = series };
+	struct graphstack stack;
+	int r = 0;
+
+	if (graph->stacked) {
+		r = graphstack_make(series, &stack);
+		if (r < 0)
+			return r;
+		g.stack = &stack;
+	}
+	r = draw(gnuplot, &g, ret_data, ret_size);
+	if (g.stack)
+		graphstack_done(&stack);
+	return r;
+}
+
+void graph_done(struct graph *graph)
+{
+	free(graph->marks);
+	graph->marks = NULL;
+	graph->marks_count = 0;
+}
+
+const char *graph_type(enum graph_format format)
+{
+	return format == GRAPH_SVG ? "image/svg+xml" : format == GRAPH_PNG ? "image/png" : "application/pdf";
+}
+
+const char *graph_suffix(enum graph_format format)
+{
+	return format == GRAPH_SVG ? "svg" : format == GRAPH_PNG ? "png" : "pdf";
 }

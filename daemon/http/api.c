@@ -33,6 +33,7 @@ static const struct route vm_routes[] = {
 	{ "samples.jsonl", get_jsonl },
 	{ "graph.svg", get_svg },
 	{ "graph.png", get_png },
+	{ "graph.pdf", get_pdf },
 };
 
 static void say_pages(struct answer *answer)

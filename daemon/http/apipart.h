@@ -56,6 +56,7 @@ void get_csv(struct apipart *c);
 void get_jsonl(struct apipart *c);
 void get_svg(struct apipart *c);
 void get_png(struct apipart *c);
+void get_pdf(struct apipart *c);
 void get_live(struct apipart *c);
 void get_phases(struct apipart *c);
 
