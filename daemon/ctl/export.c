@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "daemon/ctl/aside.h"
-#include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
-#include "daemon/ctl/progress.h"
-#include "guest-agent/shared/cleanup.h"
+#include "daemon/ctl/download.h"
 #include "guest-agent/shared/log.h"
 
 /* The first ones are what vmexitd is asked with. */
@@ -27,101 +20,26 @@ static const struct command_option options[] = {
 	{ 0 },
 };
 
-struct export {
-	const char *vm, *format, *file;
-	const char *const *values;	/* of PARAMS */
-	int fd;
-	uint64_t bytes;
-	struct progress progress;
-};
-
-static int write_all(void *ctx, const char *data, size_t len)
-{
-	struct export *x = ctx;
-
-	for (size_t done = 0; done < len;) {
-		ssize_t n = write(x->fd, data + done, len - done);
-
-		if (n < 0 && errno == EINTR && !aside_is_interrupted())
-			continue;
-		if (n < 0) {
-			int error = errno;
-
-			log_error("cannot write: %s", strerror(error));
-			return -error;
-		}
-		done += n;
-	}
-	x->bytes += len;
-	progress_show(&x->progress, x->bytes, 0);
-	if (aside_is_interrupted()) {
-		log_error("interrupted");
-		return -EINTR;
-	}
-	return 0;
-}
-
-static int ask(const struct command_context *ctx, struct export *x)
-{
-	struct client_param query[PARAMS + 1];
-	bool is_json = strcmp(x->format, "jsonl") == 0;
-	size_t count = 0;
-	int r;
-
-	for (size_t i = 0; i < PARAMS; i++) {
-		if (x->values[i])
-			query[count++] = (struct client_param){ options[i].name, x->values[i] };
-	}
-	if (!is_json)
-		query[count++] = (struct client_param){ "form", x->format };
-	progress_begin(&x->progress, "export");
-	r = client_stream(ctx->socket, x->vm, is_json ? "samples.jsonl" : "samples.csv", query,
-			  count, write_all, x);
-	progress_end(&x->progress);
-	return r;
-}
-
-static int to_file(const struct command_context *ctx, struct export *x)
-{
-	struct aside aside;
-	int r = aside_begin(&aside, x->file, true);
-
-	if (r < 0)
-		return r;
-	x->fd = open(aside.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (x->fd < 0) {
-		r = -errno;
-		log_error("cannot write %s: %s", aside.path, strerror(-r));
-	} else {
-		r = ask(ctx, x);
-		if (close(x->fd) < 0 && r == 0) {
-			r = -errno;
-			log_error("cannot write %s: %s", aside.path, strerror(-r));
-		}
-	}
-	if (r == 0)
-		r = aside_keep(&aside, true);
-	aside_end(&aside);
-	return r;
-}
-
 static int run(const struct command_context *ctx, int argc, char **argv)
 {
-	struct export x = {
-		.vm = argv[0],
-		.format = ctx->values[FORMAT] ? ctx->values[FORMAT] : "wide",
-		.file = ctx->values[OUTPUT],
-		.values = ctx->values,
-		.fd = STDOUT_FILENO,
-	};
+	const char *format = ctx->values[FORMAT] ? ctx->values[FORMAT] : "wide";
+	bool is_json = strcmp(format, "jsonl") == 0;
+	struct client_param params[PARAMS + 1];
+	size_t count = 0;
 
 	(void)argc;
-	if (strcmp(x.format, "wide") != 0 && strcmp(x.format, "long") != 0 &&
-	    strcmp(x.format, "jsonl") != 0) {
-		log_error("format '%s' is none of wide, long and jsonl", x.format);
+	if (strcmp(format, "wide") != 0 && strcmp(format, "long") != 0 && !is_json) {
+		log_error("format '%s' is none of wide, long and jsonl", format);
 		return 2;
 	}
-	return (x.file ? to_file(ctx, &x) : ask(ctx, &x)) < 0 ? 1 : 0;
+	for (size_t i = 0; i < PARAMS; i++) {
+		if (ctx->values[i])
+			params[count++] = (struct client_param){ options[i].name, ctx->values[i] };
+	}
+	if (!is_json)
+		params[count++] = (struct client_param){ "form", format };
+	return download(ctx, "export", argv[0], is_json ? "samples.jsonl" : "samples.csv", params,
+			count, ctx->values[OUTPUT]) < 0 ? 1 : 0;
 }
 
 const struct command command_export = {
