@@ -11,6 +11,7 @@ const struct command *const commands_all[] = {
 	&command_attach,
 	&command_detach,
 	&command_rate,
+	&command_graph,
 	&command_export,
 	&command_import,
 	&command_sql,
