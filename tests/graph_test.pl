@@ -64,6 +64,11 @@ for (['stacked=yes&log=yes', qr/not both/], ['stacked=perhaps', qr/neither 'yes'
 	like($r->{content}, $_->[1], 'with why');
 }
 
+my ($kernel) = map { $_->{to} } grep { $_->{name} eq 'firmware' } @{ json('/api/v1/vms/guest/phases?boot=1')->{phases} };
+my @phases = grep { /^(firmware|kernel|initramfs|userspace|running)$/ } texts(svg('boot=1&to=' . ($kernel + 30)));
+cmp_ok(scalar @phases, '>=', 3, "a boot is drawn with its phases (@phases)");
+is(scalar(grep { /^(kernel|userspace|running)$/ } texts(svg("from=$boot->{opened}"))), 0, 'a range over boots without');
+
 # ---- labels ----
 my $peer = accept_at($listener);
 my $id = 'q' x 16;

@@ -2,14 +2,18 @@
 #include "daemon/http/apicurves.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/query/bootphase.h"
 #include "daemon/query/eventquery.h"
 
 #define WIDTH_DEFAULT 960
 #define HEIGHT_DEFAULT 400
+
+_Static_assert((int)BOOTPHASE_MAX <= (int)GRAPH_BANDS_MAX, "a boot's phases fit into its graph");
 
 /* Whether @key is "yes". False: answered already. */
 static bool parse_yes(struct apipart *c, const char *key, bool *ret_yes)
@@ -82,6 +86,25 @@ static bool read_marks(struct apipart *c, const struct apicurves *s, struct grap
 	return r == 0;
 }
 
+/* A boot of which nobody told the phases has none. False: answered already. */
+static bool read_phases(struct apipart *c, const struct boot *boot, struct graph *g)
+{
+	struct bootphases phases;
+	int r = bootphase_read(c->query, boot, &phases);
+
+	if (r < 0) {
+		apipart_fail_reading(c, r);
+		return false;
+	}
+	for (size_t i = 0; i < phases.count && phases.count > 1; i++) {
+		g->bands[i].from = phases.at[i].from_ns / 1e9;
+		g->bands[i].to = i + 1 < phases.count ? phases.at[i + 1].from_ns / 1e9 : INFINITY;
+		g->bands[i].name = bootphase_name(phases.at[i].name);
+		g->bands_count++;
+	}
+	return true;
+}
+
 /* Areas are of one source: the guest's own where it has them. False: answered already. */
 static bool read_stacked(struct apipart *c, struct apicurves *s)
 {
@@ -116,7 +139,7 @@ static void get_graph(struct apipart *c, enum graph_format format)
 	    !(g.stacked ? read_stacked(c, &s) : apicurves_read(c, &s)))
 		return;
 	answer->series = s.series;
-	if (marks && !read_marks(c, &s, &g)) {
+	if ((s.boot.number && !read_phases(c, &s.boot, &g)) || (marks && !read_marks(c, &s, &g))) {
 		graph_done(&g);
 		return;
 	}
