@@ -15,6 +15,7 @@
 #include "daemon/http/http.h"
 #include "daemon/base/loop.h"
 #include "daemon/http/operate.h"
+#include "daemon/stats/gslerrors.h"
 #include "daemon/version.h"
 #include "daemon/host/vitals.h"
 #include "daemon/base/worker.h"
@@ -196,6 +197,7 @@ static int start(struct parts *p)
 	int r;
 
 	domains_quiet();
+	gslerrors_return();
 	p->vitals = vitals_new();
 	r = p->vitals ? loop_init() : -ENOMEM;
 	if (r == 0)

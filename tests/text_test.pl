@@ -51,6 +51,8 @@ my %homes = (
 	'libvirt/libvirt.h' => qr{^daemon/(base/loop|libvirt/\w+|host/virtstats)\.c$},
 	'jansson.h' => qr{^daemon/(form/json\w+|http/change|ctl/\w+)\.[ch]$},
 	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
+	'gsl/gsl_rng.h' => qr{^daemon/stats/\w+\.c$},
+	'gsl/gsl_statistics_double.h' => qr{^daemon/stats/\w+\.c$},
 	'ini.h' => qr{^(daemon/base/config|guest-agent/options)\.c$},
 );
 for my $header (sort keys %homes) {
