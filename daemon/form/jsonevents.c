@@ -9,17 +9,6 @@
 #include "guest-agent/shared/detail.h"
 #include "guest-agent/shared/reason.h"
 
-static const char *const gap_causes[] = {
-	[GAP_UNKNOWN] = "unknown",
-	[GAP_FULL] = "full",
-	[GAP_MISSED] = "missed",
-	[GAP_MOVED] = "moved",
-	[GAP_RESTART] = "restart",
-	[GAP_LIMIT] = "limit",
-	[GAP_LOST] = "lost",
-	[GAP_DISK] = "disk",
-};
-
 static const char *const mark_kinds[] = {
 	[0] = "unknown",
 	[PROTO_MARK_INSTANT] = "instant",
@@ -61,7 +50,7 @@ static json_t *range_of(const struct boot *boot, const struct range *range, cons
 static int add_gap(void *ctx, enum sample_source source, const struct range *range)
 {
 	struct events_context *c = ctx;
-	json_t *gap = range_of(c->boot, range, NAME_OF(gap_causes, range->cause));
+	json_t *gap = range_of(c->boot, range, jsonparts_gap_cause(range->cause));
 
 	(void)json_object_set_new(gap, "source", json_string(jsonparts_source(source)));
 	return json_array_append_new(c->list, gap);

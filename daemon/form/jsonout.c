@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/query/eventquery.h"
 #include "daemon/query/rate.h"
@@ -12,6 +13,8 @@
 #include "daemon/store/db.h"
 #include "daemon/version.h"
 #include "guest-agent/shared/reason.h"
+
+#define RECENT_GAP_NS 600000000000LL
 
 static const char *const states[] = {
 	[VM_UNKNOWN] = "unknown",
@@ -115,10 +118,11 @@ static int latest_of(struct query *query, const struct boot *boot, enum sample_s
 	}
 	if (r < 0)
 		return r;
-	*ret_json = json_pack("{sosososo}", "t", jsonparts_seconds(pair.row.sample.t_wall_ns), "exits",
+	*ret_json = json_pack("{sososososo}", "t", jsonparts_seconds(pair.row.sample.t_wall_ns), "exits",
 			      jsonparts_count(pair.row.sample.has & SAMPLE_HAS_EXITS, pair.exits),
 			      "exits_rate", rate_of(&pair, RATE_COUNT, &dt), "handling_share",
-			      rate_of(&pair, RATE_HANDLING, &dt));
+			      rate_of(&pair, RATE_HANDLING, &dt), "lost_share",
+			      rate_of(&pair, RATE_LOST, &dt));
 	return 0;
 }
 
@@ -138,9 +142,25 @@ static int quarantined_of(struct query *query, const struct boot *boot, json_t *
 	return 0;
 }
 
+/* The boot's last gap, if it ended a short time ago, or null. */
+static int gap_of(struct query *query, const struct boot *boot, int64_t now_ns, json_t **ret_json)
+{
+	struct range gap;
+	int r = eventquery_last_gap(query, boot, &gap);
+
+	if (r < 0 || gap.to_ns < now_ns - RECENT_GAP_NS)
+		return r == -ENOENT ? 0 : r;
+	*ret_json = json_pack("{sosososs}", "from", jsonparts_seconds(gap.from_ns), "to",
+			      jsonparts_seconds(gap.to_ns), "count",
+			      jsonparts_count(gap.count >= 0, gap.count), "cause",
+			      jsonparts_gap_cause(gap.cause));
+	return 0;
+}
+
 struct vms_context {
 	struct query *query;
 	struct vitals *vitals;
+	int64_t now_ns;
 	json_t *list;
 };
 
@@ -163,7 +183,7 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 {
 	struct vms_context *c = ctx;
 	json_t *guest = json_null(), *host = json_null(), *number = json_null();
-	json_t *quarantined = json_null();
+	json_t *quarantined = json_null(), *gap = json_null();
 	struct vital vital;
 	struct boot boot;
 	int r = query_boot(c->query, vm->id, 0, &boot);
@@ -178,17 +198,20 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 			r = add_path(host, &vital.host);
 		if (r == 0)
 			r = quarantined_of(c->query, &boot, &quarantined);
+		if (r == 0)
+			r = gap_of(c->query, &boot, c->now_ns, &gap);
 	}
 	if (r < 0 && r != -ENOENT) {
 		json_decref(guest);
 		json_decref(host);
 		json_decref(number);
 		json_decref(quarantined);
+		json_decref(gap);
 		return r;
 	}
 	return json_array_append_new(
 		c->list,
-		json_pack("{soso ssss so ssss so sososo so}", "id", jsonparts_text(vm->key), "name",
+		json_pack("{soso ssss so ssss so sososo soso}", "id", jsonparts_text(vm->key), "name",
 			  jsonparts_text(vm->name), "state", NAME_OF(states, vm->state), "reason",
 			  vm->state == VM_STOPPED || vm->state == VM_PAUSED ? vital.reason : "",
 			  "stuck",
@@ -196,12 +219,12 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 						    : json_null(),
 			  "agent", NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf),
 			  "error", jsonparts_text(vm->error), "boot", number, "guest", guest, "host",
-			  host, "quarantined", quarantined));
+			  host, "quarantined", quarantined, "gap", gap));
 }
 
 int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text)
 {
-	struct vms_context c = { query, vitals, json_array() };
+	struct vms_context c = { query, vitals, time(NULL) * 1000000000LL, json_array() };
 	int r = query_vms(query, add_vm, &c);
 
 	if (r != 0) {
@@ -266,7 +289,7 @@ static int add_boot(void *ctx, const struct boot *boot)
 
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text)
 {
-	struct vms_context c = { query, NULL, json_array() };
+	struct vms_context c = { .query = query, .list = json_array() };
 	int r = query_boots(query, vm->id, add_boot, &c);
 
 	if (r != 0) {
@@ -281,13 +304,15 @@ int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **
 	double dt = 0;
 	json_t *exits_rate = rate_of(pair, RATE_COUNT, &dt);
 	json_t *share = rate_of(pair, RATE_HANDLING, &dt);
+	json_t *lost = rate_of(pair, RATE_LOST, &dt);
 
-	return jsonparts_finish(json_pack("{sosIsssososososo}", "vm", jsonparts_text(vm->key), "boot",
+	return jsonparts_finish(json_pack("{sosIsssosososososo}", "vm", jsonparts_text(vm->key), "boot",
 				(json_int_t)pair->row.boot->number, "source",
 				jsonparts_source(pair->row.source), "t",
 				jsonparts_seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
 				jsonparts_count(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
-				"exits_rate", exits_rate, "handling_share", share),
+				"exits_rate", exits_rate, "handling_share", share,
+				"lost_share", lost),
 		      ret_text);
 }
 

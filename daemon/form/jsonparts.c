@@ -58,6 +58,22 @@ const char *jsonparts_source(enum sample_source source)
 	return NAME_OF(sources, source);
 }
 
+const char *jsonparts_gap_cause(int cause)
+{
+	static const char *const gap_causes[] = {
+		[GAP_UNKNOWN] = "unknown",
+		[GAP_FULL] = "full",
+		[GAP_MISSED] = "missed",
+		[GAP_MOVED] = "moved",
+		[GAP_RESTART] = "restart",
+		[GAP_LIMIT] = "limit",
+		[GAP_LOST] = "lost",
+		[GAP_DISK] = "disk",
+	};
+
+	return NAME_OF(gap_causes, cause);
+}
+
 const char *jsonparts_quarantine_cause(int cause)
 {
 	static const char *const quarantine_causes[] = {

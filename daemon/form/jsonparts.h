@@ -27,6 +27,7 @@ json_t *jsonparts_count(bool known, uint64_t value);
 json_t *jsonparts_vm(const struct query_vm *vm);
 
 const char *jsonparts_source(enum sample_source source);
+const char *jsonparts_gap_cause(int cause);
 const char *jsonparts_quarantine_cause(int cause);
 
 #endif

@@ -38,6 +38,12 @@ static const char sql_quarantined[] =
 	" (SELECT cause FROM quarantine WHERE boot = ?1 ORDER BY from_sequence DESC LIMIT 1)"
 	" FROM quarantine WHERE boot = ?1";
 
+#define LAST_GAP(source) \
+	"SELECT * FROM (SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause FROM gap" \
+	" WHERE boot = ?1 AND source = " source " ORDER BY from_sequence DESC LIMIT 1)"
+static const char sql_last_gap[] =
+	LAST_GAP("0") " UNION ALL " LAST_GAP("1") " ORDER BY to_ns DESC LIMIT 1";
+
 /* A statement with its integers bound. Returns 0 or -errno. */
 static int ask(sqlite3 *db, const char *sql, const int64_t *values, size_t n,
 	       sqlite3_stmt **ret_stmt)
@@ -163,6 +169,21 @@ int eventquery_quarantined(struct query *query, const struct boot *boot, struct 
 		*ret_all = get_range(stmt);
 	sqlite3_finalize(stmt);
 	return r < 0 ? r : r > 0 ? 0 : -EIO;
+}
+
+int eventquery_last_gap(struct query *query, const struct boot *boot, struct range *ret_gap)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	int r = ASK(db, sql_last_gap, &stmt, boot->id);
+
+	if (r < 0)
+		return r;
+	r = step(db, stmt);
+	if (r > 0)
+		*ret_gap = get_range(stmt);
+	sqlite3_finalize(stmt);
+	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
 }
 
 /* Fill @detail from a sample; false if it has no reasons. */

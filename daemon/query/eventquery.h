@@ -31,6 +31,9 @@ int eventquery_ranges(struct query *query, const struct boot *boot, enum range_k
 /* What of a boot is quarantined, all in all; count 0: nothing. The cause is the latest. */
 int eventquery_quarantined(struct query *query, const struct boot *boot, struct range *ret_all);
 
+/* The gap of @boot, of any source, that ended last. Returns 0, -ENOENT or -errno. */
+int eventquery_last_gap(struct query *query, const struct boot *boot, struct range *ret_gap);
+
 /* The lists of one sample. */
 struct eventquery_detail {
 	int64_t t_ns;

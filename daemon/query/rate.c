@@ -10,6 +10,8 @@ static struct reading counter_of(const struct sample *sample, enum rate_kind kin
 {
 	if (kind == RATE_COUNT)
 		return (struct reading){ sample->has & SAMPLE_HAS_EXITS, sample->exits };
+	if (kind == RATE_LOST)
+		return (struct reading){ sample->has & SAMPLE_HAS_AWAY, sample->away_cycles };
 	return (struct reading){ sample->has & SAMPLE_HAS_HANDLING, sample->handling_cycles };
 }
 
@@ -31,7 +33,7 @@ bool rate_interval(const struct boot *boot, const struct sample *before, const s
 	    (int64_t)now->t_wall_ns <= from_ns)
 		return false;
 	amount = (double)(to.value - from.value);
-	if (kind == RATE_HANDLING) {
+	if (kind != RATE_COUNT) {
 		if (boot->tsc_khz == 0 || boot->vcpus == 0)
 			return false;
 		amount /= boot->tsc_khz * 1000.0 * boot->vcpus;

@@ -8,7 +8,7 @@
 
 #include "daemon/base/record.h"
 
-enum rate_kind { RATE_COUNT, RATE_HANDLING };
+enum rate_kind { RATE_COUNT, RATE_HANDLING, RATE_LOST };
 
 /*
  * Seconds below which an interval says nothing of a rate: a clock was set back; or,
@@ -24,7 +24,8 @@ enum rate_kind { RATE_COUNT, RATE_HANDLING };
  * @before is NULL for a boot's first sample. Where the VM's creation was seen its
  * counters began at zero then, so the interval is the one since the creation.
  * handling: cycles / (tsc_khz * 1000 * vcpus) is the time per vCPU that the host
- * spent handling exits.
+ * spent handling exits. lost: likewise of the cycles away, of all reasons without idle: the
+ * lost share. They are counted at the entry that ends them, so it may be above 1.
  *
  * False when the samples do not tell: others between them are missing, a value is
  * missing, a counter fell, no time passed.

@@ -46,6 +46,14 @@ int main(void)
 	   "a counter that fell gives no rate");
 	ok(!rate_interval(&created, &b, &a, RATE_COUNT, &dt, &amount),
 	   "time that did not pass gives no rate");
+	ok(!rate_interval(&created, &a, &b, RATE_LOST, &dt, &amount), "no cycles away, no lost share");
+	a.has |= SAMPLE_HAS_AWAY;
+	b.has |= SAMPLE_HAS_AWAY;
+	a.away_cycles = 1000000000;
+	b.away_cycles = 3000000000;
+	b.idle_cycles = 4000000000;
+	ok(rate_interval(&created, &a, &b, RATE_LOST, &dt, &amount) && near(amount / dt, 0.25),
+	   "2e9 cycles away at 2 GHz on 2 vCPUs in 2 s are a quarter lost, idle aside");
 	b.has = 0;
 	ok(!rate_interval(&created, &a, &b, RATE_COUNT, &dt, &amount),
 	   "a missing value gives no rate");
