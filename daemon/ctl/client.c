@@ -4,10 +4,12 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/clean.h"
 #include "guest-agent/shared/log.h"
 
 #define ANSWER_MAX (64 << 20)
@@ -39,10 +41,13 @@ static size_t take(char *data, size_t size, size_t n, void *ctx)
 static void log_refusal(long status, const char *text)
 {
 	json_t *root = json_loads(text, 0, NULL);
-	const char *message = NULL;
+	const char *untrusted_message = "no reason given";
+	char message[512];
 
-	(void)json_unpack(root, "{ss}", "error", &message);
-	log_error("vmexitd answers %ld: %s", status, message ? message : "no reason given");
+	/* It may quote what a guest or a domain is called. */
+	(void)json_unpack(root, "{ss}", "error", &untrusted_message);
+	clean_text(untrusted_message, INT_MAX, message, sizeof(message));
+	log_error("vmexitd answers %ld: %s", status, message);
 	json_decref(root);
 }
 

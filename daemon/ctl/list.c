@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "daemon/ctl/clean.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
-/* Names come from libvirt; a terminal shall not take them for commands. */
-static void print_name(const char *name, int width)
-{
-	int n = 0;
+#define NAME_COLUMNS 20
 
-	for (; *name; name++, n++)
-		putchar((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
-	printf("%*s", n < width ? width - n : 0, "");
+static void print_name(const char *untrusted_name)
+{
+	char text[4096];
+	int columns = clean_text(untrusted_name, INT_MAX, text, sizeof(text));
+
+	printf("%s%*s", text, columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 0, "");
 }
 
 /* The guest's own view where there is one, else the host's. */
@@ -81,7 +83,7 @@ static void print_vm(json_t *vm)
 	json_t *share = json_object_get(latest, "handling_share");
 
 	(void)json_unpack(vm, "{ss,ss,ss}", "name", &name, "state", &state, "agent", &agent);
-	print_name(name, 20);
+	print_name(name);
 	printf(" %-8s %-12s", state, agent);
 	if (json_is_integer(exits))
 		printf(" %14lld", (long long)json_integer_value(exits));
@@ -113,7 +115,7 @@ static int print_table(const char *text)
 		json_decref(root);
 		return 1;
 	}
-	printf("%-20s %-8s %-12s %14s %11s %10s  %s\n", "NAME", "STATE", "AGENT", "EXITS",
+	printf("%-*s %-8s %-12s %14s %11s %10s  %s\n", NAME_COLUMNS, "NAME", "STATE", "AGENT", "EXITS",
 	       "EXITS/S", "HANDLING", "SOURCE");
 	json_array_foreach(vms, i, vm)
 		print_vm(vm);

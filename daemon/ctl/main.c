@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* vmexitctl: asks vmexitd from a shell. */
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,7 @@ int main(int argc, char **argv)
 	enum options_result result;
 	int first;
 
+	(void)setlocale(LC_CTYPE, "");
 	log_init("vmexitctl", LOG_NOTICE);
 	result = options_parse(NULL, &ctx, argc, argv, &first);
 	if (result != OPTIONS_RUN)
