@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/answer.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
 #include "guest-agent/shared/cleanup.h"
@@ -22,8 +23,8 @@ static int post(const struct command_context *ctx, const char *vm, const char *w
 	json_t *root;
 	int r = client_post(ctx->socket, vm, what, body, &text);
 
-	if (ctx->json && text)
-		puts(text);
+	if (ctx->json && text && answer_print(text) < 0)
+		return 1;
 	if (r < 0)
 		return 1;
 	if (ctx->json)

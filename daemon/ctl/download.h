@@ -10,10 +10,11 @@
 
 /*
  * GET /api/v1/vms/@vm/@page with @params into @file, which is there when it is whole, and is what
- * it was before otherwise; NULL: to standard output. @word names what is done in the progress.
- * Returns 0 or -errno, after one line.
+ * it was before otherwise; NULL: to standard output. With --json, how many bytes of which
+ * @format that were is printed. @word names what is done in the progress. Returns the exit
+ * status: 0, 1 or 2, after one line if it is not 0.
  */
 int download(const struct command_context *ctx, const char *word, const char *vm, const char *page,
-	     const struct client_param *params, size_t count, const char *file);
+	     const struct client_param *params, size_t count, const char *format, const char *file);
 
 #endif

@@ -39,7 +39,7 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 	if (!is_json)
 		params[count++] = (struct client_param){ "form", format };
 	return download(ctx, "export", argv[0], is_json ? "samples.jsonl" : "samples.csv", params,
-			count, ctx->values[OUTPUT]) < 0 ? 1 : 0;
+			count, format, ctx->values[OUTPUT]);
 }
 
 const struct command command_export = {

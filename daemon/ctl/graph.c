@@ -72,7 +72,7 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 	if (all)
 		params[count++] = (struct client_param){ "reason", "all" };
 	snprintf(page, sizeof(page), "graph.%s", format);
-	return download(ctx, "graph", argv[0], page, params, count, ctx->values[OUTPUT]) < 0 ? 1 : 0;
+	return download(ctx, "graph", argv[0], page, params, count, format, ctx->values[OUTPUT]);
 }
 
 const struct command command_graph = {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/ctl/answer.h"
 #include "daemon/ctl/clean.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
@@ -130,10 +131,8 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 	(void)argc, (void)argv;
 	if (client_get(ctx->socket, "/api/v1/vms", &text) < 0)
 		return 1;
-	if (ctx->json) {
-		puts(text);
-		return 0;
-	}
+	if (ctx->json)
+		return answer_print(text) < 0 ? 1 : 0;
 	return print_table(text);
 }
 

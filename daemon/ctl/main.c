@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl/answer.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/commands.h"
@@ -19,12 +20,12 @@ static int usage(const struct command *command)
 }
 
 /* What was not asked for a run: the status to end with. */
-static int answer(enum options_result result, const struct command *command)
+static int answer(enum options_result result, const struct command *command, bool json)
 {
 	if (result == OPTIONS_HELP)
 		options_help(command);
 	else if (result == OPTIONS_VERSION)
-		puts("vmexitctl " VMEXIT_VERSION);
+		puts(json ? "{\"version\":\"" VMEXIT_VERSION "\"}" : "vmexitctl " VMEXIT_VERSION);
 	else
 		return usage(command);
 	return 0;
@@ -52,25 +53,22 @@ static int run(const struct command *command, struct command_context *ctx, int a
 	else if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		result = OPTIONS_HELP;
 	if (result != OPTIONS_RUN)
-		return answer(result, command);
+		return answer(result, command, ctx->json);
 	if (!command->raw && !has_right_words(command, argc - first))
 		return usage(command);
 	r = command->run(ctx, argc - first, argv + first);
 	return r == 2 ? usage(command) : r;
 }
 
-int main(int argc, char **argv)
+/* Returns the exit status. */
+static int run_words(struct command_context *ctx, int argc, char **argv)
 {
-	struct command_context ctx = { .socket = CLIENT_DEFAULT_SOCKET };
 	const struct command *command;
-	enum options_result result;
 	int first;
+	enum options_result result = options_parse(NULL, ctx, argc, argv, &first);
 
-	(void)setlocale(LC_CTYPE, "");
-	log_init("vmexitctl", LOG_NOTICE);
-	result = options_parse(NULL, &ctx, argc, argv, &first);
 	if (result != OPTIONS_RUN)
-		return answer(result, NULL);
+		return answer(result, NULL, ctx->json);
 	if (first == argc) {
 		log_error("which command?");
 		return usage(NULL);
@@ -80,5 +78,17 @@ int main(int argc, char **argv)
 		log_error("command '%s' is not known", argv[first]);
 		return usage(NULL);
 	}
-	return run(command, &ctx, argc - first, argv + first);
+	return run(command, ctx, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+	struct command_context ctx = { .socket = CLIENT_DEFAULT_SOCKET };
+	int status;
+
+	(void)setlocale(LC_CTYPE, "");
+	log_init("vmexitctl", LOG_NOTICE);
+	answer_begin();
+	status = run_words(&ctx, argc, argv);
+	return answer_end(status, ctx.json);
 }

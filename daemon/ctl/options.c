@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,19 +38,30 @@ static void add(struct tables *tables, const struct command_option *options, int
 	}
 }
 
-/* What getopt_long() found, as a value of above. */
-static int by_letter(const struct command_option *options, int base, int c)
+/* A letter that getopt_long() found, as a value of above: it is one of these. */
+static int by_letter(const struct command_option *own, int c)
 {
-	for (int i = 0; options && options[i].name; i++) {
-		if (options[i].letter == c)
-			return base + i;
+	const struct command_option *all = commands_options;
+
+	for (int i = 0; own && own[i].name; i++) {
+		if (own[i].letter == c)
+			return OF_COMMAND + i;
 	}
-	return -1;
+	for (int i = 0; all[i].name; i++) {
+		if (all[i].letter == c)
+			return OF_ALL + i;
+	}
+	return c;
 }
 
-static enum options_result take_common(struct command_context *ctx, int index)
+/* What getopt_long() found goes into @ctx. */
+static enum options_result take(struct command_context *ctx, int c)
 {
-	switch (commands_options[index].letter) {
+	if (c < OF_ALL) {
+		ctx->values[c - OF_COMMAND] = optarg ? optarg : "";
+		return OPTIONS_RUN;
+	}
+	switch (commands_options[c - OF_ALL].letter) {
 	case 'j':
 		ctx->json = true;
 		break;
@@ -65,7 +77,7 @@ static enum options_result take_common(struct command_context *ctx, int index)
 }
 
 /* getopt_long() has a message of its own, which --json would not see. */
-static enum options_result complain(char **argv, int c)
+static void complain(char **argv, int c)
 {
 	const char *word = argv[optind - 1];
 
@@ -77,7 +89,6 @@ static enum options_result complain(char **argv, int c)
 		log_error("option %s takes no value", word);
 	else
 		log_error("option %s is not known, or not unique", word);
-	return OPTIONS_WRONG;
 }
 
 enum options_result options_parse(const struct command *command, struct command_context *ctx,
@@ -85,33 +96,30 @@ enum options_result options_parse(const struct command *command, struct command_
 {
 	const struct command_option *own = command ? command->options : NULL;
 	/* "+": up to the first other word; ":": messages are ours. */
-	struct tables tables = { .letters = "+:", .letters_len = command ? 1 : 2 };
+	struct tables tables = { .letters = "+:", .letters_len = 2 };
 	enum options_result result = OPTIONS_RUN;
+	bool wrong = false;
 	int c;
 
-	if (command)
-		tables.letters[0] = ':';
 	add(&tables, own, OF_COMMAND);
 	add(&tables, commands_options, OF_ALL);
-	tables.letters[tables.letters_len] = '\0';
 	/* getopt_long() begins anew. */
 	optind = 0;
 	while (result == OPTIONS_RUN &&
-	       (c = getopt_long(argc, argv, tables.letters, tables.options, NULL)) != -1) {
-		if (c == '?' || c == ':')
-			return complain(argv, c);
-		if (c < OF_COMMAND) {
-			int i = by_letter(own, OF_COMMAND, c);
-
-			c = i >= 0 ? i : by_letter(commands_options, OF_ALL, c);
+	       (c = getopt_long(argc, argv, tables.letters + !!command, tables.options, NULL)) != -1) {
+		if (c == '?' || c == ':') {
+			/* The first is said; behind it may be --json. */
+			if (!wrong)
+				complain(argv, c);
+			wrong = true;
+			continue;
 		}
-		if (c >= OF_ALL)
-			result = take_common(ctx, c - OF_ALL);
-		else
-			ctx->values[c - OF_COMMAND] = optarg ? optarg : "";
+		if (c < OF_COMMAND)
+			c = by_letter(own, c);
+		result = take(ctx, c);
 	}
 	*ret_first = optind;
-	return result;
+	return wrong ? OPTIONS_WRONG : result;
 }
 
 /* ---- help ---- */

@@ -63,7 +63,6 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 	size_t count = 0;
 	int from = 0;
 
-	(void)ctx;
 	/* All other words are sqlite3's. */
 	if (argc > 0 && strncmp(argv[0], "--database=", sizeof(option)) == 0) {
 		database = argv[0] + sizeof(option);
@@ -80,11 +79,13 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 		log_error("cannot read %s: %s; --database names another", database, strerror(errno));
 		return 1;
 	}
-	words = calloc(argc + 8, sizeof(*words));
+	words = calloc(argc + 9, sizeof(*words));
 	if (!words || load_command(load, sizeof(load)) < 0)
 		return 1;
 	words[count++] = "sqlite3";
 	words[count++] = "-readonly";
+	if (ctx->json)
+		words[count++] = "-json";
 	words[count++] = "-cmd";
 	words[count++] = load;
 	words[count++] = (char *)database;

@@ -11,12 +11,18 @@
 static const char *log_program = "vmexit";
 static int log_max_level = LOG_NOTICE;
 static bool log_to_journal;
+static void (*log_listener)(int level, const char *line);
 
 void log_init(const char *program, int max_level)
 {
 	log_program = program;
 	log_max_level = max_level;
 	log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_also(void (*fn)(int level, const char *line))
+{
+	log_listener = fn;
 }
 
 void log_line(int level, const char *fmt, ...)
@@ -39,6 +45,8 @@ void log_line(int level, const char *fmt, ...)
 		fprintf(stderr, "<%d>%s\n", level, line);
 	else
 		fprintf(stderr, "%s: %s%s\n", log_program, names[level] ? names[level] : "", line);
+	if (log_listener)
+		log_listener(level, line);
 }
 
 bool log_limit_ok(struct log_limit *limit, uint64_t now_s)
