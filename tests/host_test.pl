@@ -18,14 +18,14 @@ my $lab = Lab->new('host-test', '--no-guest', '--seconds', $long ? 8 : 3, '--rou
 		   '--agent-args', '--interval=200 --boot-seconds=0 --cpu-budget=0 --exit-budget=0', '--daemon-args', '--host-interval=250 --commit-interval=200');
 ok($lab->{started}, 'the host is up, with libvirtd and vmexitd') or do { diag($lab->lab('log')); done_testing(); exit 1 };
 
-sub browser { my @args = @_;
-	my $out = qx($FindBin::Bin/browser/run --shots $build/shots @args $lab->{url}/ 2>&1);
+sub browser { my ($test, @args) = @_;
+	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test @args $lab->{url}/ 2>&1);
 	my $ok = $? == 0;
 	diag($out) unless $ok;
 	my $n = () = $out =~ /^ok /mg;
 	return ($ok, $n) }
 
-my ($ok, $n) = browser('--expect-empty');
+my ($ok, $n) = browser('page', '--expect-empty');
 ok($ok, "the page without a VM says what to do ($n checks)");
 
 # ---- a boot ----
@@ -137,8 +137,12 @@ ok(near('0b62c4') > 50 && near('c2540a') > 50, 'and both curves in it');
 
 # ---- the page ----
 my $daemon = "$FindBin::Bin/../scripts/lab/lab daemon --dir $lab->{dir}";
-($ok, $n) = browser('--vm', 'guest', '--live', '--stop', "'$daemon stop'", '--start', "'$daemon start'");
-ok($ok, "the page draws points, live, outlives vmexitd's end, and all else it should ($n checks)");
+($ok, $n) = browser('page', '--vm', 'guest', '--live', '--stop', "'$daemon stop'", '--start', "'$daemon start'");
+ok($ok, "the page outlives vmexitd's end, and does all else it should ($n checks)");
+for my $view ('boot') {
+	($ok, $n) = browser($view, '--vm', 'guest', '--live');
+	ok($ok, "its view $view of a VM that runs ($n checks)");
+}
 ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest$/m }), 'vmexitctl in the host');
 
 # ---- kill -9 of the daemon and of the guest ----

@@ -25,7 +25,7 @@ ok($rows[-1]{context_switches} > 0, 'every row has the workload');
 is_deeply([map { "$_->{source} $_->{kind}" } @{ $lab->json('/api/v1/vms/guest/series?boot=1')->{series} }], ['host count'], 'the only curve is the host\'s count');
 my @said = $lab->log_of('guest') =~ /(vmexit-agent: warning: .*)/g;
 is(scalar(grep { /host does not count exits.*lacks the vmexit series.*sending the workload without exits/ } @said), 1, 'the agent says so, once') or diag($lab->log_of('guest'));
-my $out = qx($FindBin::Bin/browser/run --vm guest --shots $ENV{BUILD}/shots/stock $lab->{url}/ 2>&1);
+my $out = qx($FindBin::Bin/browser/run boot --vm guest --shots $ENV{BUILD}/shots/stock $lab->{url}/ 2>&1);
 is($?, 0, 'the page shows it as such') or diag($out);
 $lab->stop;
 done_testing();

@@ -97,10 +97,6 @@ export class Boot {
 		this.invalidate();
 	}
 
-	report() {
-		return { boot: this.route?.boot ?? "latest" };
-	}
-
 	go(route) {
 		const other = route.from === undefined;
 		this.page.go(writeRoute(route), { push: other });

@@ -14,7 +14,7 @@ const p = (...children) => h("p", {}, ...children);
 const code = text => h("code", {}, text);
 
 function note(kind, title, ...body) {
-	return h("section", { class: `note ${kind}` }, h("h3", {}, title), ...body);
+	return h("section", { class: `note ${kind}` }, h("h2", {}, title), ...body);
 }
 
 export function noVms() {

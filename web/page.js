@@ -195,8 +195,10 @@ class Page {
 		const moment = this.moment = {};
 		try {
 			await this.shown().show(this.params);
-			if (moment === this.moment)
-				this.drawn = $("panel").hidden;
+			if (moment !== this.moment)
+				return;
+			this.drawn = $("panel").hidden;
+			this.links();
 		} catch (error) {
 			if (moment === this.moment)
 				this.failed(error);
@@ -217,11 +219,11 @@ class Page {
 			this.vm = vm;
 		const name = vm?.name ?? vm;
 		document.title = kind.vm ? `${name} – ${kind.title} – vmexit` : `${kind.title} – vmexit`;
-		setText($("title"), kind.vm ? name : kind.title);
+		setText($("title"), !kind.vm ? kind.title : name ?? "VM exits");
 		document.body.dataset.view = kind.name;
 		$("panel").hidden = true;
 		$(`view-${kind.name}`).hidden = false;
-		this.links();
+		this.surroundings();
 		// Whoever came by a tab goes on reading below it.
 		if (before && before !== kind.name)
 			$("title").focus();
@@ -232,7 +234,7 @@ class Page {
 		return this.vm ?? this.vms.find(vm => vm.state === "running") ?? this.vms[0];
 	}
 
-	// What leads on from here: tabs, the report, the list.
+	// What leads on from here: tabs and the report.
 	links() {
 		const current = this.kind(this.view);
 		const vm = this.vms.length ? this.chosen() : null;
@@ -251,7 +253,13 @@ class Page {
 		if (vm)
 			$("report").href = api.url(api.vmPath(vm.id, "report.html"),
 				this.shown().report?.() ?? { boot: boot ?? "latest" });
-		this.list.set(this.vms, current?.vm ? this.vm : null, current?.vm ? current.name : "boot");
+	}
+
+	// Those, and the list of VMs.
+	surroundings() {
+		const { vm, name } = this.kind(this.view);
+		this.links();
+		this.list.set(this.vms, vm ? this.vm : null, vm ? name : "boot");
 	}
 
 	async unknown(key) {
@@ -293,7 +301,7 @@ class Page {
 		if (!await this.load())
 			return;
 		if (this.drawn) {
-			this.links();
+			this.surroundings();
 			this.shown().vms();
 			await this.shown().reload();
 		} else {
@@ -307,7 +315,7 @@ class Page {
 			if (!await this.load())
 				return;
 			if (this.drawn) {
-				this.links();
+				this.surroundings();
 				this.shown().vms();
 			} else {
 				await this.route();
