@@ -4,6 +4,8 @@
 
 import { $, h, setText } from "./dom.js";
 import { Chart } from "./chart.js";
+import { LEAST_SPAN_S } from "./scale.js";
+import { SOURCE_LOOK } from "./palette.js";
 import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
 import { agentWords, pathWords, quarantineWords, stateWords, stuckWords } from "./vmwords.js";
 import * as api from "./api.js";
@@ -13,7 +15,7 @@ import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./tr
 // Seconds up to now; "boot" is the whole of one boot.
 export const RANGES = { boot: null, "1m": 60, "5m": 300, "1h": 3600, "24h": 86400 };
 const KINDS = ["count", "handling"];
-const LEAST_SPAN_S = 0.01;
+const UNITS = { count: "exits/s", handling: "1" };
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
 
@@ -45,23 +47,16 @@ export class Boot {
 	constructor(page) {
 		this.page = page;
 		this.facts = new Facts();
-		const hooks = {
-			zoom: (from, to) => this.zoom(from, to),
-			reset: () => this.reset(),
-			cursor: x => this.cursor(x),
-		};
-		this.charts = { count: new Chart("exits", "count", hooks),
-				handling: new Chart("handling", "handling", hooks) };
+		const moves = { zoom: (from, to) => this.zoom(from, to), reset: () => this.reset(),
+			hidden: () => this.invalidate() };
+		this.charts = { count: new Chart({ root: $("exits"), on: moves }),
+				handling: new Chart({ root: $("handling"), on: moves }) };
 		for (const button of $("ranges").children)
 			button.addEventListener("click", () => this.change({ range: button.dataset.range }));
 		$("boot").addEventListener("change", event => this.change({
 			boot: event.target.value === "latest" ? null : Number(event.target.value), range: "boot" }));
 		$("reset").addEventListener("click", () => this.reset());
 		$("follow").addEventListener("click", () => this.follow());
-		for (const plot of document.querySelectorAll(".plot")) {
-			plot.addEventListener("keydown", event => this.key(event));
-			plot.addEventListener("wheel", event => this.wheel(event), { passive: false });
-		}
 		setInterval(() => this.moves() && this.invalidate(), 1000);
 	}
 
@@ -327,53 +322,6 @@ export class Boot {
 			this.change({});
 	}
 
-	key(event) {
-		if (!this.tracks || event.ctrlKey || event.altKey || event.metaKey)
-			return;
-		const { from, to } = this.window();
-		const span = to - from;
-		const full = this.full();
-		const move = by => {
-			const by_s = Math.max(full.from - from, Math.min(full.to - to, by));
-			this.zoom(from + by_s, to + by_s);
-		};
-		const actions = {
-			"+": () => this.scale(0.5), "=": () => this.scale(0.5),
-			"-": () => this.scale(2), "_": () => this.scale(2),
-			ArrowLeft: () => move(-span / 5), ArrowRight: () => move(span / 5),
-			Home: () => move(-Infinity), End: () => move(Infinity),
-			"0": () => this.reset(), Escape: () => this.reset(),
-		};
-		if (actions[event.key]) {
-			event.preventDefault();
-			actions[event.key]();
-		}
-	}
-
-	// Multiplies the span, about `x`, else about the middle, or the newest if followed.
-	scale(factor, x) {
-		const { from, to } = this.window();
-		const full = this.full();
-		const still = x ?? (this.follows() ? to : (from + to) / 2);
-		const left = still - (still - from) * factor, right = still + (to - still) * factor;
-		this.zoom(Math.max(left, full.from), Math.min(right, full.to));
-	}
-
-	wheel(event) {
-		if (!this.tracks || !event.ctrlKey)
-			return;
-		event.preventDefault();
-		const chart = Object.values(this.charts).find(c => c.plot === event.currentTarget);
-		this.scale(event.deltaY > 0 ? 1.25 : 0.8, chart.at ?? undefined);
-	}
-
-	cursor(x) {
-		for (const chart of Object.values(this.charts)) {
-			if (chart.at !== x && chart.uplot === null)
-				chart.at = x;
-		}
-	}
-
 	invalidate() {
 		this.frame ??= requestAnimationFrame(() => {
 			this.frame = null;
@@ -393,24 +341,23 @@ export class Boot {
 			for (const source of SOURCES)
 				KINDS.forEach(kind => trim(this.tracks[source][kind], from - (to - from)));
 		}
-		for (const chart of Object.values(this.charts))
-			this.chart(chart, view);
+		for (const kind of KINDS)
+			this.chart(this.charts[kind], kind, view);
 		setSummary(this.tracks, view);
 		this.toolbar(wall, from, to);
 	}
 
-	chart(chart, view) {
-		const none = SOURCES.every(s => !this.tracks[s][chart.kind].t.length);
-		const empty = chart.root.querySelector(".empty");
+	chart(chart, kind, view) {
+		const none = SOURCES.every(s => !this.tracks[s][kind].t.length);
 		chart.root.classList.toggle("none", none);
 		chart.root.classList.toggle("soon", this.running() && this.vm.agent === "connected" &&
 			this.vm.leaf !== "no");
-		chart.set(this.tracks, view);
-		const points = Object.values(JSON.parse(chart.plot.dataset.points));
-		empty.hidden = points.some(n => n > 0) || chart.hidden.size > 0;
-		if (!empty.hidden)
-			setText(empty, notes.emptyChart(chart.kind, this.vm,
-				{ latest: this.running(), wall: view.wall }));
+		const curves = SOURCES.map(source => ({ id: source, label: source, ...SOURCE_LOOK[source],
+			track: this.tracks[source][kind] }));
+		chart.set({ ...view, curves, unit: UNITS[kind], full: this.full() });
+		const drawn = Object.values(JSON.parse(chart.plot.dataset.points)).some(n => n > 0);
+		chart.empty(drawn || chart.hidden.size ? "" : notes.emptyChart(kind, this.vm,
+			{ latest: this.running(), wall: view.wall }));
 	}
 
 	// Where a boot began, in a range over boots.
@@ -488,10 +435,10 @@ export class Boot {
 		const { id } = this.vm;
 		$("csv").href = api.url(api.vmPath(id, "samples.csv"), params);
 		const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-		for (const chart of Object.values(this.charts)) {
-			for (const link of chart.root.querySelectorAll("a[data-format]"))
+		for (const kind of KINDS) {
+			for (const link of this.charts[kind].root.querySelectorAll("a[data-format]"))
 				link.href = api.url(api.vmPath(id, `graph.${link.dataset.format}`),
-					{ ...params, kind: chart.kind, width: 1200, height: 480, theme });
+					{ ...params, kind, width: 1200, height: 480, theme });
 		}
 		// The names, where the daemon gives none.
 		const name = [this.vm.name, wall ? this.route.range : `boot-${this.boot().boot}`].join("-");

@@ -1,330 +1,266 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One chart: axes, cursor and selection by uPlot, the curves drawn here as steps,
-// because a rate holds over an interval and a hole must stay a hole.
+// One chart. Axes, cursor and selection are uPlot's; curves, phases, marks and gaps are drawn
+// by curves.js and strip.js.
+//
+//	const chart = new Chart({ id: "rate", title: "Exits per second", on: {
+//		zoom(from, to) {},	// by drag, wheel, touch or key: set() that window, or another
+//		reset() {},		// double click, two taps, 0, Escape
+//		cursor(x) {},		// optional: where the cursor is, null when it left
+//		hidden(ids) {},		// optional: a Set, when the legend's choice changed
+//	} });
+//	parent.append(chart.root);
+//	chart.set(view);	// what is to be seen; see below
+//	chart.draw();		// tracks of the view were appended to
+//	chart.empty("No samples in this range.");	// words in the plot's place, "" for none
+//	chart.tools.append(link);	// beside the legend
+//	chart.destroy();
+//
+// Instead of id and title, `root` may be an element that has .plot and .legend already.
+// `sync` names the charts that share a cursor (default "vmexit", null for none).
+//
+// A view:
+//	from, to	the window on the x axis
+//	wall		true: epoch seconds, by the clock; else seconds since a boot
+//	unit		of all values, as /series says: "exits/s", "1", "s", "B/s" ..., see format.js
+//	curves		[{id, label, title, colour, dash, track, slope}]: colour names a variable of
+//			style.css without --, dash is canvas's in pixels; palette.js's look(n) gives
+//			both. track: track.js; slope: what adds up, drawn from min to v. title is a
+//			tooltip, id is what the data-points attribute calls it
+//	mode		"lines" (default) or "stacked", the first curve lowest
+//	whole		a track of which the stacked curves are parts: holes are its holes, and
+//			a part that is missing is nothing. See stack.js, also for rest()
+//	log		true: logarithmic y axis, of lines only
+//	live		the right edge is now: newest values as dots, and in the legend
+//	full		{from, to} to which pan, zoom and keys go; without it, anywhere
+//	phases		[{from, to (null: still on), label}]
+//	marks		[{x, label, to}]: to: an interval (null: still on)
+//	gaps		[{from, to, cause}]: cause in words
+//
+// .plot's attributes data-points (JSON: points in view by curve), data-from and data-to are for
+// tests and scripts, and so is performance.mark("first-chart").
 
 /* global uPlot */
 
+import { $, h, setText } from "./dom.js";
+import { PADDING, xAxis, yAxis } from "./axes.js";
+import * as curves from "./curves.js";
 import * as format from "./format.js";
-import { $, h, setText, swatch } from "./dom.js";
-import { SOURCES, indexAt, lastEnd, lowerBound, startOf } from "./track.js";
+import { Gestures } from "./gestures.js";
+import { Legend } from "./legend.js";
+import { colour } from "./palette.js";
+import { logRange, roundUp } from "./scale.js";
+import { stack } from "./stack.js";
+import * as strip from "./strip.js";
+import { lowerBound, startOf } from "./track.js";
+import * as values from "./values.js";
 
-const DASH = { guest: [], host: [5, 3] };
-const AXIS_WIDTH = 62;
-const PADDING = 14;
-const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
-const SECONDS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5,
-	1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200,
-	86400, 172800, 604800];
-
-// The colours of style.css, which change with the theme.
-let colours = {};
-export function readColours() {
-	const style = getComputedStyle(document.documentElement);
-	const get = name => style.getPropertyValue(`--${name}`).trim();
-	colours = {
-		guest: get("guest"), host: get("host"), grid: get("grid"), axis: get("muted"),
-		mark: get("mark"), card: get("card"),
-	};
-}
-
-// The least round number that leaves a little air above v.
-function roundUp(v) {
-	const padded = v * 1.06;
-	const unit = 10 ** Math.floor(Math.log10(padded));
-	for (const step of [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10]) {
-		if (step * unit >= padded)
-			return step * unit;
-	}
-	return 10 * unit;
-}
+const LEAST = { "1": 0.0001 };		// top of the axis at least, by unit; else 1
+const WORDS_AFTER_MS = 1000;
+const TOP_PX = 10;
 
 export class Chart {
-	// kind: "count" or "handling". on: zoom(from, to), reset(), cursor(x or null).
-	constructor(id, kind, on) {
-		this.root = $(id);
+	constructor({ root, id, title, note, sync = "vmexit", on }) {
+		this.root = root ?? build(id, title, note);
 		this.plot = this.root.querySelector(".plot");
-		this.legend = this.root.querySelector(".legend");
-		this.kind = kind;
+		this.tools = this.root.querySelector(".downloads");
+		this.words = this.root.querySelector(".empty");
+		this.title = title ?? this.root.querySelector("h2").firstChild.textContent.trim();
+		this.sync = sync;
 		this.on = on;
-		this.hidden = new Set();
-		this.show = kind === "count" ? format.rate : format.share;
-		this.least = kind === "count" ? 1 : 0.0001;
-		this.buildLegend();
-		new ResizeObserver(() => this.resize()).observe(this.plot);
-	}
-
-	buildLegend() {
-		this.entries = {};
-		for (const source of SOURCES) {
-			const value = h("span", { class: "value" });
-			const button = h("button", { type: "button", "aria-pressed": "true",
-				title: `Show or hide the ${source} source` }, swatch(source), `${source} `, value);
-			button.addEventListener("click", () => {
-				const hide = !this.hidden.delete(source);
-				if (hide)
-					this.hidden.add(source);
-				button.setAttribute("aria-pressed", String(!hide));
+		this.at = null;
+		this.strong = null;
+		this.legend = new Legend(this.root.querySelector(".legend"), {
+			changed: () => {
+				this.on.hidden?.(this.legend.hidden);
 				this.draw();
-			});
-			this.entries[source] = { button, value };
-			this.legend.append(button);
-		}
+			},
+			strong: id => {
+				this.strong = id;
+				this.uplot?.redraw(false, false);
+			},
+		});
+		this.here = h("p", { class: "here", "aria-hidden": "true" });
+		this.table = h("details", { class: "values" }, h("summary", {}, "As a table"),
+			h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${this.title} as a table` }));
+		this.root.append(this.here, this.table);
+		this.table.addEventListener("toggle", () => this.tell());
+		this.plot.addEventListener("keydown", event => this.gestures?.key(event));
+		this.observer = new ResizeObserver(() => this.resize());
+		this.observer.observe(this.plot);
 	}
 
-	// view: {from, to, wall, live, marks: [{x, label}]}, on the axis of the tracks.
-	set(tracks, view) {
-		this.tracks = tracks;
-		if (this.uplot && this.view.wall !== view.wall)
-			this.destroy();
-		this.view = view;
-		for (const source of SOURCES)
-			this.entries[source].button.hidden = !this.track(source).t.length;
-		if (!this.uplot)
-			this.create();
-		else
-			this.draw();
+	get hidden() {
+		return this.legend.hidden;
 	}
 
-	track(source) {
-		return this.tracks[source][this.kind];
+	set(view) {
+		const kind = [view.wall, view.unit, !!view.log].join();
+		if (this.uplot && this.kind !== kind)
+			this.unplot();
+		this.kind = kind;
+		this.view = { mode: "lines", curves: [], ...view };
+		this.draw();
+	}
+
+	empty(text) {
+		setText(this.words, text);
+		this.words.hidden = !text;
+	}
+
+	stacked() {
+		return this.view.mode === "stacked" && !this.view.log;
 	}
 
 	visible() {
-		return SOURCES.filter(s => !this.hidden.has(s) && this.track(s).t.length);
+		return this.view.curves.filter(c => !this.hidden.has(c.id) && c.track.t.length);
 	}
 
 	draw() {
-		this.top = this.ceiling();
-		const points = this.publish();
-		if (this.uplot) {
-			const width = this.uplot.width - AXIS_WIDTH - PADDING;
-			const crowded = width < 2.5 * Math.max(...Object.values(points), 0);
-			for (const line of this.uplot.series.slice(1))
-				line.width = crowded ? 1.1 : 1.6;
-			this.uplot.setData(this.data());
-		}
+		if (!this.view)
+			return;
+		this.legend.set(this.view.curves.filter(c => c.track.t.length), this.stacked());
+		this.drawn = this.visible();
+		this.points = this.publish();
+		this.strip = strip.layout(this.view);
+		this.segments = this.stacked() ? stack(this.drawn.map(c => c.track), this.view.from, this.view.to,
+			{ whole: this.hidden.size ? null : this.view.whole, slope: this.drawn.some(c => c.slope) }) : null;
+		this.range = this.extent();
+		if (!this.uplot && this.plot.clientWidth)
+			this.create();
+		else
+			this.uplot?.setData(this.data());
 		this.values();
+		this.talk ??= setTimeout(() => this.tell(), WORDS_AFTER_MS);
 	}
 
 	// uPlot only needs the extent: what is drawn comes from the tracks.
 	data() {
-		return [[this.view.from, this.view.to], [null, null], [null, null]];
+		return [[this.view.from, this.view.to], [null, null]];
 	}
 
-	ceiling() {
-		let top = 0;
-		for (const source of this.visible()) {
-			const track = this.track(source);
+	// The y axis.
+	extent() {
+		let top = 0, least = Infinity;
+		const see = v => {
+			top = Math.max(top, v);
+			if (v > 0)
+				least = Math.min(least, v);
+		};
+		for (const { left, right } of this.segments ?? []) {
+			see(left.at(-1));
+			see(right.at(-1));
+		}
+		for (const { track } of this.segments ? [] : this.drawn) {
 			for (let i = lowerBound(track, this.view.from); i < track.t.length; i++) {
 				if (startOf(track, i) >= this.view.to)
 					break;
-				top = Math.max(top, track.max[i]);
+				see(track.max[i]);
+				see(track.v[i]);
 			}
 		}
-		const rounded = roundUp(Math.max(top, this.least));
-		return this.kind === "handling" && top <= 1 ? Math.min(rounded, 1) : rounded;
+		if (this.view.log)
+			return logRange(least, top);
+		const rounded = roundUp(Math.max(top, LEAST[this.view.unit] ?? 1));
+		return [0, this.view.unit === "1" && top <= 1 ? Math.min(rounded, 1) : rounded];
 	}
 
-	// What a test or a script may read: points in view and the range of the axis.
 	publish() {
 		const points = {};
-		for (const source of this.visible()) {
-			const track = this.track(source);
+		for (const { id, track } of this.drawn) {
 			let end = lowerBound(track, this.view.from);
 			const begin = end;
 			while (end < track.t.length && startOf(track, end) < this.view.to)
 				end++;
-			points[source] = end - begin;
+			points[id] = end - begin;
 		}
 		this.plot.dataset.points = JSON.stringify(points);
 		this.plot.dataset.from = this.view.from;
 		this.plot.dataset.to = this.view.to;
-		return points;
+		return Math.max(...Object.values(points), 0);
 	}
 
 	create() {
-		const axis = {
-			stroke: () => colours.axis, font: FONT, ticks: { show: false }, gap: 6,
-			grid: { stroke: () => colours.grid, width: 1 },
-		};
-		const line = source => ({
-			label: source, width: 1.6, stroke: () => colours[source], dash: DASH[source],
-			points: { show: false }, paths: u => this.path(u, source),
-		});
+		const { wall, unit, log } = this.view;
 		this.uplot = new uPlot({
 			width: this.plot.clientWidth, height: this.plot.clientHeight,
-			padding: [10, PADDING, 0, 0],
+			padding: [() => this.strip.rows ? 3 + this.strip.rows * strip.LANE_PX : TOP_PX, PADDING, 0, 0],
 			legend: { show: false },
 			cursor: {
 				y: false, points: { show: false },
 				drag: { x: true, y: false, setScale: false, dist: 4 },
-				bind: { dblclick: () => () => this.on.reset() },
+				bind: {
+					dblclick: () => () => this.on.reset(),
+					mousedown: (u, target, handler) => event => event.shiftKey ? null : handler(event),
+				},
 				// Only the position is shared: a drag belongs to the chart it began in.
-				sync: { key: "vmexit", scales: ["x", null], setSeries: false,
-					filters: { pub: type => /^mouse(move|enter|leave)$/.test(type) } },
+				...(this.sync && { sync: { key: this.sync, scales: ["x", null], setSeries: false,
+					filters: { pub: type => /^mouse(move|enter|leave)$/.test(type) } } }),
 			},
 			scales: {
-				x: { time: this.view.wall, range: () => [this.view.from, this.view.to] },
-				y: { range: () => [0, this.top] },
+				x: { time: wall, range: () => [this.view.from, this.view.to] },
+				y: { distr: log ? 3 : 1, range: () => this.range },
 			},
-			axes: [{
-				...axis, size: 26, space: 72,
-				...(this.view.wall ? { values: wallLabels } : { incrs: SECONDS, values: bootLabels }),
-			}, {
-				...axis, size: AXIS_WIDTH, space: 36,
-				values: (u, splits, index, space, step) => splits.map(v => this.kind === "count" ?
-					format.axisNumber(v, step, this.top) : format.axisPercent(v, step)),
-			}],
-			series: [{}, ...SOURCES.map(line)],
+			axes: [xAxis(wall), yAxis(unit, log)],
+			series: [{}, { paths: () => null, points: { show: false } }],
 			hooks: {
-				drawAxes: [u => this.underlay(u)],
-				draw: [u => this.overlay(u)],
+				drawAxes: [u => this.paint(u)],
 				setSelect: [u => this.selected(u)],
 				setCursor: [u => this.moved(u)],
 			},
 		}, this.data(), this.plot);
-		this.dots = {};
-		for (const source of SOURCES)
-			this.uplot.over.append(this.dots[source] = h("div", { class: `dot ${source}`, hidden: true }));
-		this.draw();
+		this.gestures = new Gestures(this.plot, this.uplot.over, {
+			view: () => this.view,
+			zoom: (from, to) => this.on.zoom(from, to),
+			reset: () => this.on.reset(),
+			point: by => this.point(by),
+		});
+		this.dots = h("div", { class: "dots" });
+		this.uplot.over.append(this.dots);
+	}
+
+	unplot() {
+		this.uplot?.destroy();
+		this.uplot = this.gestures = null;
 	}
 
 	destroy() {
-		this.uplot?.destroy();
-		this.uplot = null;
+		this.observer.disconnect();
+		clearTimeout(this.talk);
+		this.view = null;
+		this.unplot();
+		this.root.remove();
 	}
 
 	resize() {
 		const { clientWidth: width, clientHeight: height } = this.plot;
-		if (this.uplot && width && (width !== this.uplot.width || height !== this.uplot.height))
+		if (!this.uplot && this.view && width)
+			this.draw();
+		else if (this.uplot && width && (width !== this.uplot.width || height !== this.uplot.height))
 			this.uplot.setSize({ width, height });
 	}
 
-	// Calls run(path of points) for each stretch without a hole within view.
-	stretches(u, source, upper, lower, run) {
-		const track = this.track(source);
-		const x = v => u.valToPos(v, "x", true), y = v => u.valToPos(v, "y", true);
-		let points = null, end = NaN;
-		for (let i = lowerBound(track, this.view.from); i < track.t.length; i++) {
-			const start = startOf(track, i);
-			if (start >= this.view.to)
-				break;
-			if (!points || start !== end) {
-				if (points)
-					run(points);
-				points = [];
-			}
-			end = track.t[i];
-			points.push([x(start), x(end), y(track[upper][i]), lower ? y(track[lower][i]) : y(0)]);
-		}
-		if (points)
-			run(points);
-	}
-
-	path(u, source) {
-		const stroke = new Path2D();
-		if (!this.hidden.has(source)) {
-			this.stretches(u, source, "v", null, points => {
-				stroke.moveTo(points[0][0], points[0][2]);
-				for (const [left, right, top] of points) {
-					stroke.lineTo(left, top);
-					stroke.lineTo(right, top);
-				}
-			});
-		}
-		return { stroke, fill: null, clip: null, band: null, gaps: null, flags: 0 };
-	}
-
-	shape(u, source, upper, lower) {
-		const shape = new Path2D();
-		this.stretches(u, source, upper, lower, points => {
-			shape.moveTo(points[0][0], points[0][3]);
-			for (const [left, right, top] of points) {
-				shape.lineTo(left, top);
-				shape.lineTo(right, top);
-			}
-			for (const [left, right, , bottom] of points.reverse()) {
-				shape.lineTo(right, bottom);
-				shape.lineTo(left, bottom);
-			}
-			shape.closePath();
-		});
-		return shape;
-	}
-
-	// Beneath the curves: the area under the first source, and the span between the
-	// least and greatest value where points were merged.
-	underlay(u) {
-		const { ctx, bbox } = u;
-		ctx.save();
-		ctx.beginPath();
-		ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-		ctx.clip();
-		this.visible().forEach((source, i) => {
-			ctx.fillStyle = colours[source];
-			if (i === 0) {
-				ctx.globalAlpha = 0.09;
-				ctx.fill(this.shape(u, source, "v", null));
-			}
-			ctx.globalAlpha = 0.28;
-			ctx.fill(this.shape(u, source, "max", "min"));
-		});
-		ctx.restore();
-	}
-
-	overlay(u) {
+	paint(u) {
 		const { ctx, bbox } = u;
 		const ratio = devicePixelRatio;
-		const labelled = [];	// the newest mark comes first, and has its label
+		const g = new curves.Geometry(u, this.view.log);
+		const how = { ratio, points: this.points, strong: this.strong };
 		ctx.save();
-		for (const { x, label } of this.view.marks) {
-			const left = Math.round(u.valToPos(x, "x", true)) + 0.5;
-			if (left < bbox.left || left > bbox.left + bbox.width)
-				continue;
-			ctx.strokeStyle = ctx.fillStyle = colours.mark;
-			ctx.lineWidth = ratio;
-			ctx.setLineDash([2 * ratio, 3 * ratio]);
-			ctx.beginPath();
-			ctx.moveTo(left, bbox.top);
-			ctx.lineTo(left, bbox.top + bbox.height);
-			ctx.stroke();
-			if (labelled.some(l => Math.abs(l - left) < 60 * ratio))
-				continue;
-			labelled.push(left);
-			ctx.font = FONT.replace("12px", `${11 * ratio}px`);
-			const room = bbox.left + bbox.width - left > 80 * ratio;
-			ctx.textAlign = room ? "left" : "right";
-			ctx.textBaseline = "top";
-			ctx.fillText(label, left + (room ? 5 : -5) * ratio, bbox.top + 2 * ratio);
+		ctx.beginPath();
+		ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
+		ctx.clip();
+		strip.drawUnder(ctx, g, this.strip, bbox.top, ratio);
+		if (this.segments) {
+			curves.drawStack(ctx, g, this.drawn, this.segments, how);
+		} else {
+			curves.drawBands(ctx, g, this.drawn);
+			curves.drawLines(ctx, g, this.drawn, how);
 		}
-		if (this.view.live)
-			this.heads(u, ctx, ratio);
+		strip.drawOver(ctx, g, this.strip, bbox.top, ratio);
 		ctx.restore();
-	}
-
-	// Whether a curve reaches the right edge, or nearly so.
-	fresh(track) {
-		const last = track.t.length - 1;
-		return last >= 0 && track.t[last] >= this.view.to - Math.max(10, 4 * track.dt[last]);
-	}
-
-	// The newest value of each curve, as a dot.
-	heads(u, ctx, ratio) {
-		ctx.setLineDash([]);
-		for (const source of this.visible()) {
-			const track = this.track(source);
-			const end = lastEnd(track);
-			if (!this.fresh(track) || end > this.view.to)
-				continue;
-			ctx.beginPath();
-			ctx.arc(u.valToPos(end, "x", true), u.valToPos(track.v[track.v.length - 1], "y", true),
-				3 * ratio, 0, 2 * Math.PI);
-			ctx.fillStyle = colours[source];
-			ctx.fill();
-			ctx.lineWidth = 1.5 * ratio;
-			ctx.strokeStyle = colours.card;
-			ctx.stroke();
-		}
+		if (this.view.live && !this.segments)
+			curves.drawHeads(ctx, g, this.drawn, ratio);
+		if (this.points && !performance.getEntriesByName("first-chart").length)
+			performance.mark("first-chart");
 	}
 
 	selected(u) {
@@ -340,52 +276,78 @@ export class Chart {
 		const { left } = u.cursor;
 		this.at = left >= 0 ? u.posToVal(left, "x") : null;
 		this.values();
-		this.on.cursor(this.at);
+		this.on.cursor?.(this.at);
+	}
+
+	// Moves the cursor by keys; from the right edge if there is none.
+	point(by_s) {
+		const { from, to } = this.view;
+		const x = Math.min(to, Math.max(from, (this.at ?? to) + by_s));
+		this.uplot.setCursor({ left: this.uplot.valToPos(x, "x"), top: 10 }, true, true);
 	}
 
 	// The legend: values under the cursor, else the newest in view.
 	values() {
-		for (const source of SOURCES) {
-			const track = this.track(source);
-			const hovering = this.at !== null && this.at !== undefined;
-			const shown = this.visible().includes(source);
-			const newest = this.view.live && !this.fresh(track) ? -1 :
-				Math.min(lowerBound(track, this.view.to), track.t.length - 1);
-			const i = hovering ? indexAt(track, this.at) : newest;
-			const v = shown && i >= 0 ? track.v[i] : NaN;
-			setText(this.entries[source].value, shown ? this.show(v) : "hidden");
-			const dot = this.dots?.[source];
-			if (!dot)
-				continue;
-			dot.hidden = !hovering || !Number.isFinite(v);
-			if (!dot.hidden)
-				dot.style.transform = `translate(${this.uplot.valToPos(this.at, "x")}px, ` +
-					`${this.uplot.valToPos(v, "y")}px)`;
+		const { view } = this;
+		const hovering = this.at !== null;
+		for (const curve of view.curves) {
+			const shown = this.drawn.includes(curve);
+			const x = hovering ? this.at : this.newest(curve);
+			this.legend.value(curve.id, this.hidden.has(curve.id) ? "hidden" :
+				format.value(shown ? values.valueAt(curve, x) : NaN, view.unit));
 		}
+		const near = (view.to - view.from) * 4 / Math.max(1, this.plot.clientWidth);
+		setText(this.here, hovering ?
+			[values.moment(this.at, view), ...strip.at(this.strip, this.at, near)].join(" · ") : "");
+		this.dot(hovering);
+	}
+
+	newest({ track }) {
+		if (this.view.live && !curves.isFresh(track, this.view.to))
+			return NaN;
+		const i = Math.min(lowerBound(track, this.view.to), track.t.length - 1);
+		return i < 0 ? NaN : Math.min(track.t[i], Math.max(this.view.to, startOf(track, i)));
+	}
+
+	// Where the cursor meets each line.
+	dot(hovering) {
+		if (!this.dots)
+			return;
+		const lines = hovering && !this.segments ? this.drawn : [];
+		while (this.dots.children.length < lines.length)
+			this.dots.append(h("div", { class: "dot" }));
+		[...this.dots.children].forEach((dot, i) => {
+			const v = i < lines.length ? values.valueAt(lines[i], this.at) : NaN;
+			dot.hidden = !Number.isFinite(v);
+			if (dot.hidden)
+				return;
+			const y = this.uplot.valToPos(this.view.log ? Math.max(v, this.range[0]) : v, "y");
+			dot.style.background = colour(lines[i].colour);
+			dot.style.transform = `translate(${this.uplot.valToPos(this.at, "x")}px, ${y}px)`;
+		});
+	}
+
+	// For whoever does not see it; not at each sample.
+	tell() {
+		clearTimeout(this.talk);
+		this.talk = null;
+		if (!this.view)
+			return;
+		const { title, drawn, view } = this;
+		this.plot.setAttribute("aria-label", values.sentence(title, drawn, view));
+		if (this.table.open)
+			this.table.lastChild.replaceChildren(values.table(title, drawn, view));
 	}
 }
 
-// A label that the right edge would cut is left out.
-function fits(u, v) {
-	const { min, max } = u.scales.x;
-	const width = u.width - AXIS_WIDTH - PADDING;
-	return (max - v) / (max - min) * width > 26 - PADDING;
-}
-
-function bootLabels(u, splits, index, space, step) {
-	return splits.map(v => fits(u, v) ? format.elapsed(v, step, u.scales.x.max) : "");
-}
-
-function wallLabels(u, splits, index, space, step) {
-	let day = null;
-	return splits.map(v => {
-		const label = step >= 60 ? format.clock(v).slice(0, 5) :
-			format.clock(v, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
-		const today = format.date(v);
-		const turned = day !== null && today !== day;
-		day = today;
-		if (!fits(u, v))
-			return "";
-		return step >= 86400 || turned ? today.slice(5) : label;
-	});
+function build(id, title, note) {
+	return h("section", { class: "chart", id, "aria-labelledby": `${id}-title` },
+		h("header", {},
+			h("h2", { id: `${id}-title` }, title, note ? h("small", {}, ` ${note}`) : null),
+			h("div", { class: "legend" }),
+			h("span", { class: "downloads" })),
+		h("div", { class: "body" },
+			h("div", { class: "plot", id: `${id}-chart`, tabindex: "0", role: "group",
+				"aria-roledescription": "chart", "aria-describedby": $("keys") ? "keys" : null }),
+			h("p", { class: "empty", hidden: true })));
 }

@@ -17,10 +17,14 @@ export function h(tag, attributes = {}, ...children) {
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// The sample of line beside a source's name: colour and dash, like the curve.
-export function swatch(source) {
+// The sample of line beside a name: a colour of style.css and a dash, like the curve; without
+// a dash (null) the sample of an area. A source's dash is style.css's.
+export function swatch(colour, dash) {
 	const svg = document.createElementNS(SVG, "svg");
-	svg.setAttribute("class", `swatch ${source}`);
+	svg.setAttribute("class", `swatch ${colour}${dash === null ? " area" : ""}`);
+	svg.style.stroke = `var(--${colour})`;
+	if (dash?.length)
+		svg.style.strokeDasharray = dash.join(" ");
 	svg.setAttribute("viewBox", "0 0 18 8");
 	svg.setAttribute("aria-hidden", "true");
 	const line = document.createElementNS(SVG, "path");

@@ -55,6 +55,37 @@ export function axisNumber(v, step, top) {
 	return v === 0 ? "0" : (v / scale).toFixed(Math.min(decimals, 6)) + prefix;
 }
 
+// Units of /series that are read as another: microseconds a second are a share of a CPU.
+const LIKE = { "us/s": ["1", 1e-6], "ms/s": ["1", 1e-3], us: ["s", 1e-6], ms: ["s", 1e-3],
+	kB: ["B", 1e3], "exits/s": ["/s", 1], "1/s": ["/s", 1], exits: ["", 1] };
+
+// A value in a unit of /series.
+export function value(v, unit) {
+	const [like, scale] = LIKE[unit] ?? [unit, 1];
+	const x = v * scale;
+	if (!Number.isFinite(x))
+		return NONE;
+	if (like === "1")
+		return share(x);
+	if (like === "s" && x >= 0.01)
+		return duration(x);
+	const [number, prefix] = scaled(x);
+	const text = prefix + (like ?? "");
+	return text ? `${number}${NNBSP}${text}` : number;
+}
+
+// A label of an axis in that unit, whose ticks are `step` apart and end at `top`.
+export function axis(v, step, top, unit) {
+	const [like, scale] = LIKE[unit] ?? [unit, 1];
+	return like === "1" ? axisPercent(v * scale, step * scale) : axisNumber(v * scale, step * scale, top * scale);
+}
+
+// What stands behind a chart's title for its axis.
+export function unitName(unit) {
+	return { "1": "share of the vCPUs' time", "exits/s": "exits/s", "us/s": "share of a CPU", "ms/s": "share of a CPU",
+		"1/s": "per second" }[unit] ?? unit ?? "";
+}
+
 export function axisPercent(v, step) {
 	const decimals = Math.max(0, Math.ceil(-Math.log10(step * 100) - 1e-9));
 	return v === 0 ? "0" : (v * 100).toFixed(Math.min(decimals, 6)) + NNBSP + "%";

@@ -44,3 +44,15 @@ test("durations", () => {
 	assert.equal(plain(format.duration(192)), "3 min 12 s");
 	assert.equal(plain(format.duration(7500)), "2 h 05 min");
 });
+
+test("a value is read in its unit", () => {
+	assert.equal(format.value(12345, "exits/s"), "12.3\u202fk/s");
+	assert.equal(format.value(0.5, "1"), "50.0\u202f%");
+	assert.equal(format.value(250000, "us/s"), "25.0\u202f%");
+	assert.equal(format.value(1234567, "exits"), "1.23\u202fM");
+	assert.equal(format.value(90, "s"), "1\u202fmin 30\u202fs");
+	assert.equal(format.value(2048, "B/s"), "2.05\u202fkB/s");
+	assert.equal(format.value(NaN, "1"), format.NONE);
+	assert.equal(format.axis(250000, 50000, 500000, "us/s"), "25\u202f%");
+	assert.equal(format.axis(2000, 500, 4000, "exits/s"), "2.0\u202fk");
+});

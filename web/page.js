@@ -17,7 +17,7 @@
 import { $, h, setText } from "./dom.js";
 import { Banner } from "./banner.js";
 import { List } from "./list.js";
-import { readColours } from "./chart.js";
+import { readColours } from "./palette.js";
 import * as api from "./api.js";
 import * as notes from "./notes.js";
 import * as route from "./route.js";

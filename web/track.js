@@ -5,7 +5,7 @@
 
 export const SOURCES = ["guest", "host"];
 
-function emptyTrack() {
+export function emptyTrack() {
 	return { t: [], dt: [], v: [], min: [], max: [] };
 }
 
@@ -38,22 +38,23 @@ export function append(track, point) {
 	return true;
 }
 
-// Joins the series of an answer into one track per source and kind, on an axis
-// whose zero is `base`. Returns {guest: {count, handling}, host: {...}}.
-export function build(series, base) {
-	const tracks = {};
-	for (const source of SOURCES)
-		tracks[source] = { count: emptyTrack(), handling: emptyTrack() };
-	const ordered = series.filter(s => s.t.length).sort((a, b) => a.t[0] - b.t[0]);
-	for (const s of ordered) {
-		const track = tracks[s.source]?.[s.kind];
-		if (!track)
-			continue;
+// Joins series of an answer, which may be of several boots, into one track on an axis
+// whose zero is `base`.
+export function join(series, base) {
+	const track = emptyTrack();
+	for (const s of series.filter(one => one.t.length).sort((a, b) => a.t[0] - b.t[0])) {
 		for (let i = 0; i < s.t.length; i++)
 			append(track, { t: s.t[i] - base, dt: s.dt[i], v: s.v[i],
 					min: s.min?.[i], max: s.max?.[i] });
 	}
-	return tracks;
+	return track;
+}
+
+// One track per source and kind. Returns {guest: {count, handling}, host: {...}}.
+export function build(series, base) {
+	const of = (source, kind) => join(series.filter(s => s.source === source && s.kind === kind), base);
+	return Object.fromEntries(SOURCES.map(source => [source,
+		{ count: of(source, "count"), handling: of(source, "handling") }]));
 }
 
 // The first index whose interval ends at or after x.
