@@ -256,11 +256,11 @@ static void write_line(FILE *f, const struct graphscript *g, const struct series
 	if (kind_is_by_reason(&s->key) || kind_is_by_vcpu(&s->key)) {
 		for (const struct series *o = g->series; o != s && o->key.id != s->key.id; o = o->next)
 			n++;
-		fprintf(f, DATA " index %zu using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ", i,
+		fprintf(f, DATA " index %zu using 1:2 with fsteps lw 1.6 dt %s lc rgb '%s' ", i,
 			guest ? dashes[n / GRAPHSTACK_LAYERS % DASHES] : "(6,3)",
 			theme->palette[n % GRAPHSTACK_LAYERS]);
 	} else {
-		fprintf(f, DATA " index %zu using 1:2 with lines lw 1.6 dt %s lc rgb '%s' ", i,
+		fprintf(f, DATA " index %zu using 1:2 with fsteps lw 1.6 dt %s lc rgb '%s' ", i,
 			guest ? "1" : "(6,3)", guest ? theme->guest : theme->host);
 	}
 	write_title(f, g, s);
@@ -344,8 +344,9 @@ static void write_lines(FILE *f, const struct graphscript *g, double scale)
 
 			if (i > 0 && begin - s->t[i - 1] > 0.001)
 				fputc('\n', f);
-			fprintf(f, "%.6f %.9g\n%.6f %.9g\n", x_of(g->graph, begin), s->v[i] * scale,
-				x_of(g->graph, s->t[i]), s->v[i] * scale);
+			if (i == 0 || begin - s->t[i - 1] > 0.001)
+				fprintf(f, "%.6f %.9g\n", x_of(g->graph, begin), s->v[i] * scale);
+			fprintf(f, "%.6f %.9g\n", x_of(g->graph, s->t[i]), s->v[i] * scale);
 		}
 		fputs("\n\n", f);
 	}
