@@ -74,6 +74,12 @@ bench-store: ## bytes, CPU time, queries of the store beside VictoriaMetrics' (A
 	$(MAKE) -C tests/bench/storebench BUILD=$(BUILD)
 	BUILD=$(BUILD) tests/bench/store $(ARGS)
 
+bench-web: ## the page's bytes, first chart, commit to pixel, graphs (ARGS="--only chart")
+	scripts/deps build test bench
+	$(MAKE) all
+	$(MAKE) -C tests/bench/storebench BUILD=$(BUILD)
+	BUILD=$(BUILD) tests/bench/page $(ARGS)
+
 dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
 	kernel/make-dkms-source
 
@@ -103,5 +109,5 @@ install: all ## programs, vmexit.so and man pages below DESTDIR/PREFIX
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store fuzz \
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store bench-web fuzz \
 	dkms-source kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel
