@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/form/jsonphases.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,21 +32,49 @@ static int by_weight(const void *a, const void *b)
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
+json_t *jsonphases_join(json_t *into, json_t *from)
+{
+	if (!into || !from || json_object_update(into, from) < 0) {
+		json_decref(into);
+		into = NULL;
+	}
+	json_decref(from);
+	return into;
+}
+
+json_t *jsonphases_append(json_t *list, json_t *value)
+{
+	/* Frees the value if it cannot, or the list is none. */
+	if (json_array_append_new(list, value) == 0)
+		return list;
+	json_decref(list);
+	return NULL;
+}
+
+json_t *jsonphases_reason(const struct phases *phases, const struct phases_part *part,
+			  const struct totals_reason *reason)
+{
+	double seconds = part->exits.ns / 1e9;
+	bool has_clock = phases->boot.tsc_khz > 0;
+
+	return json_pack("{sIsososo}", "count", (json_int_t)reason->count, "rate",
+			 real_or_null(seconds > 0, seconds > 0 ? reason->count / seconds : 0),
+			 "handling",
+			 real_or_null(has_clock && part->has_reason_handling, reason->handling_s),
+			 "away", real_or_null(has_clock && part->has_reason_away, reason->away_s));
+}
+
 static json_t *reason_of(const struct phases *p, const struct phases_part *part,
 			 const struct totals_reason *r)
 {
 	const char *name = reason_name(p->boot.reason_namespace, r->number);
-	double seconds = part->exits.ns / 1e9;
-	bool has_clock = p->boot.tsc_khz > 0;
 
-	return json_pack("{sIsosIsososo}", "number", (json_int_t)r->number, "name",
-			 name ? json_string(name) : json_null(), "count", (json_int_t)r->count,
-			 "rate", real_or_null(seconds > 0, seconds > 0 ? r->count / seconds : 0),
-			 "handling", real_or_null(has_clock && part->has_reason_handling, r->handling_s),
-			 "away", real_or_null(has_clock && part->has_reason_away, r->away_s));
+	return jsonphases_join(json_pack("{sIso}", "number", (json_int_t)r->number, "name",
+					 name ? json_string(name) : json_null()),
+			       jsonphases_reason(p, part, r));
 }
 
-static json_t *reasons_of(const struct phases *p, const struct phases_part *part)
+json_t *jsonphases_reasons(const struct phases *phases, const struct phases_part *part)
 {
 	size_t count = part->totals.count;
 	struct totals_reason *sorted = malloc((count ? count : 1) * sizeof(*sorted));
@@ -58,7 +85,7 @@ static json_t *reasons_of(const struct phases *p, const struct phases_part *part
 		qsort(sorted, count, sizeof(*sorted), by_weight);
 	}
 	for (size_t i = 0; list && i < count; i++)
-		(void)json_array_append_new(list, reason_of(p, part, &sorted[i]));
+		list = jsonphases_append(list, reason_of(phases, part, &sorted[i]));
 	free(sorted);
 	return list;
 }
@@ -68,28 +95,28 @@ json_t *jsonphases_sums(const struct phases *phases, const struct phases_part *p
 	double rate = 0;
 	bool known = phases_rate(part, &rate);
 
-	return json_pack("{sfsfsososososososo}", "seconds", phases_seconds(part), "covered",
-			 part->exits.ns / 1e9, "exits", jsonparts_count(known, part->exits.sum),
-			 "shared", jsonparts_count(known, part->shared), "rate",
-			 real_or_null(known, rate), "handling_share", share_of(phases, &part->handling),
-			 "away_share", share_of(phases, &part->away), "lost_share",
-			 share_of(phases, &part->away), "reasons", reasons_of(phases, part));
+	return json_pack("{sbsfsfsosososososo}", "complete", part->complete, "seconds",
+			 phases_seconds(part), "covered", part->exits.ns / 1e9, "exits",
+			 jsonparts_count(known, part->exits.sum), "shared",
+			 jsonparts_count(known, part->shared), "rate", real_or_null(known, rate),
+			 "handling_share", share_of(phases, &part->handling), "away_share",
+			 share_of(phases, &part->away), "lost_share",
+			 share_of(phases, &part->away));
+}
+
+static json_t *with_reasons(const struct phases *p, const struct phases_part *part)
+{
+	return jsonphases_join(jsonphases_sums(p, part),
+			       json_pack("{so}", "reasons", jsonphases_reasons(p, part)));
 }
 
 static json_t *part_of(const struct phases *p, const struct phases_part *part)
 {
-	json_t *sums = jsonphases_sums(p, part);
-	json_t *object = json_pack("{sssososb}", "name", bootphase_name(part->name), "from",
-				   jsonparts_seconds(part->from_ns), "to",
-				   part->is_on ? json_null() : jsonparts_seconds(part->to_ns),
-				   "complete", part->complete);
-
-	if (!sums || json_object_update(object, sums) < 0) {
-		json_decref(object);
-		object = NULL;
-	}
-	json_decref(sums);
-	return object;
+	return jsonphases_join(json_pack("{sssoso}", "name", bootphase_name(part->name), "from",
+					 jsonparts_seconds(part->from_ns), "to",
+					 part->is_on ? json_null()
+						     : jsonparts_seconds(part->to_ns)),
+			       with_reasons(p, part));
 }
 
 int jsonphases_text(const struct query_vm *vm, const struct phases *phases, char **ret_text)
@@ -97,12 +124,8 @@ int jsonphases_text(const struct query_vm *vm, const struct phases *phases, char
 	const struct phases *p = phases;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < p->count; i++) {
-		if (json_array_append_new(list, part_of(p, &p->parts[i])) < 0) {
-			json_decref(list);
-			return -ENOMEM;
-		}
-	}
+	for (size_t i = 0; i < p->count; i++)
+		list = jsonphases_append(list, part_of(p, &p->parts[i]));
 	return jsonparts_finish(
 		json_pack("{sosIsssososbsososo}", "vm", jsonparts_vm(vm), "boot",
 			  (json_int_t)p->boot.number, "source", jsonparts_source(p->source), "opened",
@@ -110,6 +133,6 @@ int jsonphases_text(const struct query_vm *vm, const struct phases *phases, char
 			  p->boot.closed_ns ? jsonparts_seconds(p->boot.closed_ns) : json_null(),
 			  "complete", p->complete, "gap_exits",
 			  jsonparts_count(p->has_gap_exits, p->gap_exits), "total",
-			  jsonphases_sums(p, &p->total), "phases", list),
+			  with_reasons(p, &p->total), "phases", list),
 		ret_text);
 }

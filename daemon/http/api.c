@@ -18,6 +18,7 @@ static const struct route routes[] = {
 	{ "/api/v1/reasons", get_reasons },
 	{ "/api/v1/storage", get_storage },
 	{ "/api/v1/live", get_live },
+	{ "/api/v1/compare", get_compare },
 };
 
 /* Below /api/v1/vms/VM/. */

@@ -59,5 +59,6 @@ void get_png(struct apipart *c);
 void get_pdf(struct apipart *c);
 void get_live(struct apipart *c);
 void get_phases(struct apipart *c);
+void get_compare(struct apipart *c);
 
 #endif

@@ -14,7 +14,7 @@
 #include "daemon/query/totals.h"
 
 /* A guest that has more reasons than this in one phase: the others are in no list. */
-#define PHASES_REASONS_MAX 4096
+#define PHASES_REASONS_MAX 512
 
 /* A counter's increase, and the time that it is known of; without that nothing is known. */
 struct phases_sum {
