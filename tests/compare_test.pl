@@ -165,6 +165,55 @@ for my $case (
 	my $r = $http->get("$url/api/v1/compare$query");
 	ok($r->{status} == $status && $r->{content} =~ $message, substr("compare$query", 0, 60) . ": $status") or diag("$r->{status} $r->{content}");
 }
+# ---- vmexitctl ----
+sub ctl { my @words = @_;
+	my $pid = fork() // die "fork: $!";
+	if (!$pid) {
+		open(STDOUT, '>', "$dir/ctl.out");
+		open(STDERR, '>', "$dir/ctl.err");
+		exec("$build/vmexitctl", '-s', "$dir/api.sock", @words) or POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	return { status => $? >> 8, out => scalar slurp("$dir/ctl.out"), err => scalar slurp("$dir/ctl.err") } }
+# The numbers behind a word in the table of a title.
+sub cells { my ($text, $title, $word) = @_;
+	my ($table) = $text =~ /^\Q$title\E\n((?:  .*\n)+)/m or return;
+	my ($row) = $table =~ /^  \Q$word\E {2,}(.*)/m or return;
+	return $row =~ /(\S+(?: %)?)/g }
+is_deeply(decode_json(ctl('-j', 'compare', 'guest:1', 'a:b:1')->{out}), compare('guest:1,a:b:1'), 'vmexitctl compare --json has what HTTP has');
+my $table = ctl('compare', 'guest:1', 'guest:2');
+is($table->{status}, 0, 'vmexitctl compare');
+like($table->{out}, qr/^As the guest counted.*^ +guest:1 +guest:2\s*$/ms, 'says whose numbers these are');
+is_deeply([cells($table->{out}, 'Exits', 'all')], [$double->{boots}[0]{exits}, $double->{boots}[1]{exits}, '+100 %'], 'and what they changed by');
+is_deeply([cells($table->{out}, 'Seconds', 'userspace')], [(sprintf '%.2f', $double->{phases}[3]{boots}[0]{seconds}) x 2, '+0.0 %'], 'of each phase');
+is_deeply([cells($table->{out}, 'Exits', 'firmware')], [(map { $_->{exits} . '~' } @{ $double->{phases}[0]{boots} }), '+100 %'], 'where they are an estimate, too');
+like($table->{out}, qr/^~ more than a tenth/m, 'which is explained');
+unlike($table->{out}, qr/^\*/m, 'nothing is missing here');
+is_deeply([cells($table->{out}, 'Exits by reason', 'msr')], [map({ $_->{count} } @{ (grep { $_->{name} eq 'msr' } @{ $double->{reasons} })[0]{boots} }), '+0.0 %'], 'and by reason');
+is(() = $table->{out} =~ /Exits by reason\n((?:  \w.*\n){10})  and 6 more/, 1, 'ten of them');
+$table = ctl('compare', 'guest:1', 'other', '--limit=100', '--phase=userspace', '--source=guest')->{out};
+is_deeply([cells($table, 'Exits', 'kernel')], [$vendors->{phases}[1]{boots}[0]{exits} . '~', '-'], 'without a boot the latest; what is not known is -');
+like($table, qr/^Exits by reason, userspace\n(?:  .*\n)*  svm msr +\d+ +-\s*$/m, 'of two kinds of CPU it says which');
+like($table, qr/^\* not all of it was counted/m, 'what is missing is said');
+$table = ctl('compare', 'guest:4', 'guest:3', '--limit=100')->{out};
+like($table, qr/^  $new[0]{name} +0 +\d+ +new\s*$/m, 'what is new is called so');
+$table = ctl('compare', 'a:b:1', 'a:b:1')->{out};
+unlike($table, qr/Time away|Time spent/, 'what no boot has is no table');
+like($table, qr/^Exits a second\n/m, 'the others are there');
+for my $case (
+	[2, qr/that is not how it is used/, 'guest:1'],
+	[2, qr/that is not how it is used/, ('guest:1') x 9],
+	[2, qr/a name with a comma/, 'guest:1', 'x,y'],
+	[2, qr/limit 'many' is no number/, '--limit=many', 'guest:1', 'guest:2'],
+	[1, qr/none of these boots has a phase 'unknown'/, '--phase=unknown', 'guest:1', 'guest:2'],
+	[1, qr/404: VM 'guest' has no boot 9/, 'guest:1', 'guest:9'],
+	[1, qr/404: there is no VM 'no body\?'/, 'guest:1', 'no body?'],
+) {
+	my ($status, $message, @words) = @$case;
+	my $r = ctl('compare', @words);
+	ok($r->{status} == $status && $r->{err} =~ $message, "vmexitctl compare @words: $status") or diag(explain($r));
+}
+
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');
 unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');
 done_testing();

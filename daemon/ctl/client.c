@@ -94,15 +94,12 @@ static CURL *prepare(const char *socket, const char *url, struct answer *answer)
 	return curl;
 }
 
-int client_get(const char *socket, const char *path, char **ret_text)
+static int get(const char *socket, const char *url, char **ret_text)
 {
 	struct answer answer = { 0 };
-	char url[4096];
-	CURL *curl;
+	CURL *curl = prepare(socket, url, &answer);
 	int r;
 
-	snprintf(url, sizeof(url), "http://localhost%s", path);
-	curl = prepare(socket, url, &answer);
 	if (!curl)
 		return -ENOMEM;
 	r = perform(curl, socket, &answer);
@@ -113,6 +110,14 @@ int client_get(const char *socket, const char *path, char **ret_text)
 	}
 	*ret_text = answer.text;
 	return 0;
+}
+
+int client_get(const char *socket, const char *path, char **ret_text)
+{
+	char url[4096];
+
+	snprintf(url, sizeof(url), "http://localhost%s", path);
+	return get(socket, url, ret_text);
 }
 
 static int make_url(char *url, size_t size, const char *vm, const char *what)
@@ -194,6 +199,21 @@ static int add_params(char *url, size_t size, const struct client_param *params,
 		}
 	}
 	return 0;
+}
+
+int client_ask(const char *socket, const char *vm, const char *what,
+	       const struct client_param *params, size_t count, char **ret_text)
+{
+	char url[8192];
+	int r = 0;
+
+	if (vm)
+		r = make_url(url, sizeof(url), vm, what);
+	else
+		snprintf(url, sizeof(url), "http://localhost/api/v1/%s", what);
+	if (r == 0)
+		r = add_params(url, sizeof(url), params, count);
+	return r < 0 ? r : get(socket, url, ret_text);
 }
 
 static int perform_stream(struct stream *stream, const char *socket)

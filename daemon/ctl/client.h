@@ -25,6 +25,12 @@ struct client_param {
 };
 
 /*
+ * GET /api/v1/vms/@vm/@what (@vm NULL: /api/v1/@what) with @params. As client_get().
+ */
+int client_ask(const char *socket, const char *vm, const char *what,
+	       const struct client_param *params, size_t count, char **ret_text);
+
+/*
  * GET /api/v1/vms/@vm/@what with @params, however long the answer is: its pieces go to @fn,
  * which ends it with a -errno. Returns 0 when it came as a whole, or -errno.
  */

@@ -12,6 +12,7 @@ const struct command *const commands_all[] = {
 	&command_detach,
 	&command_rate,
 	&command_graph,
+	&command_compare,
 	&command_export,
 	&command_import,
 	&command_sql,
