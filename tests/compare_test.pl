@@ -214,6 +214,20 @@ for my $case (
 	ok($r->{status} == $status && $r->{err} =~ $message, "vmexitctl compare @words: $status") or diag(explain($r));
 }
 
+# ---- marks ----
+is_deeply(decode_json(ctl('marks', '--json', '--boot=1', 'guest')->{out}), json('/api/v1/vms/guest/marks?boot=1'), 'vmexitctl marks --json has what HTTP has');
+my $marks = ctl('marks', 'guest', '--boot=1');
+my @lines = split /\n/, $marks->{out};
+my %times = map { $_->[0] => $_->[1] } sql($db, 'SELECT e.label, (e.t_boot_ns - b.t_boot_ns) / 1e9 FROM mark e JOIN mark b ON b.boot = e.boot AND b.sequence = e.begin_sequence WHERE e.boot = 1');
+ok(keys %times == 7 && @lines == 1 + 4 + 7 + 2, 'vmexitctl marks: phases, intervals, moments, a line each') or diag($marks->{out});
+is(scalar(grep { my $label = $_; grep { /  interval +\Q@{[sprintf '%.3f', $times{$label}]}\E s +[01] +0  \Q$label\E$/ } @lines } keys %times), 7, 'an interval with its time');
+like($marks->{out}, qr/^   1  \S+ \S+ +87\.699 s  interval +\S+ s +1 +0  a command that fails$/m, 'and the status of its command');
+like($marks->{out}, qr/^   1  [\d-]+ [\d:.]+ +0\.000 s  phase +- +- +0  kernel$/m, 'a phase');
+my ($middle) = map { $_->[0] / 1e9 } sql($db, q(SELECT t_ns + 1000000 FROM mark WHERE boot = 1 AND kind = 2 AND label = 'fio reads'));
+like(ctl('marks', 'guest', '--to=' . sprintf '%.3f', $middle)->{out}, qr/interval +no end +- +0  fio reads\n\z/, 'an interval that goes on');
+like(ctl('marks', 'guest', '--boot=1', '--from=' . sprintf '%.3f', $middle)->{out}, qr/\A.*\n.*  end +- +0 +0  fio reads\n/, 'and one that had begun before');
+is(ctl('marks', 'guest', '--boot=9')->{status}, 1, 'no such boot: status 1');
+like(ctl('marks', 'guest', '--boot=3')->{out}, qr/\A *BOOT .*LABEL\n\z/, 'none at all');
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');
 unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');
 done_testing();

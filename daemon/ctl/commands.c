@@ -13,6 +13,7 @@ const struct command *const commands_all[] = {
 	&command_rate,
 	&command_graph,
 	&command_compare,
+	&command_marks,
 	&command_export,
 	&command_import,
 	&command_sql,
