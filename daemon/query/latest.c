@@ -5,6 +5,23 @@
 #include "daemon/query/querypart.h"
 #include "daemon/store/samplechunk.h"
 
+static void forget_lists(struct sample *sample)
+{
+	sample->detail = NULL;
+	sample->detail_len = 0;
+}
+
+/* Have lists that are the reader's survive it, at @to; NULL: have none. */
+static void keep_lists(struct sample *sample, uint8_t *to)
+{
+	if (!to || !sample->detail || sample->detail_len > QUERY_PART_LISTS_MAX) {
+		forget_lists(sample);
+		return;
+	}
+	memcpy(to, sample->detail, sample->detail_len);
+	sample->detail = to;
+}
+
 /* The last sample of @chunk up to @sequence, and the one before it if there is one. */
 static int last_of(struct chunk *chunk, uint64_t sequence, struct row_pair *pair)
 {
@@ -48,9 +65,9 @@ static int set_alone(struct row_pair *pair, const struct sample *sample)
 	return 0;
 }
 
-/* Fill in what stands before the journal's @row. */
+/* Fill in what stands before the journal's @row, its lists at @lists unless that is NULL. */
 static int find_before(struct blocks *b, const struct boot *boot, const struct journal_row *row,
-		       struct row_pair *pair)
+		       uint8_t *lists, struct row_pair *pair)
 {
 	struct journal_row before;
 	struct stream stream;
@@ -60,12 +77,14 @@ static int find_before(struct blocks *b, const struct boot *boot, const struct j
 	pair->row.sample = row->sample;
 	if (r == 0) {
 		pair->before = before.sample;
+		keep_lists(&pair->before, lists);
 		pair->has_before = true;
 	} else if (r == -ENOENT) {
 		r = stream_get(b->streams, boot->id, row->source, &stream);
 		if (r < 0)
 			return r;
 		pair->before = stream.last;
+		keep_lists(&pair->before, lists);
 		pair->has_before = stream.has_last;
 		gap = !stream.has_last && stream.sealed[0] > 0;
 		stream_done(&stream);
@@ -83,15 +102,13 @@ static int find_before(struct blocks *b, const struct boot *boot, const struct j
 	return r;
 }
 
-/* What a pair says of its boot. The lists were the reader's. */
+/* What a pair says of its boot. */
 static int finish(struct blocks *b, const struct boot *boot, struct row_pair *pair)
 {
 	uint64_t base;
 	int r = query_part_base(b, boot, pair->row.source, &base);
 
 	pair->row.boot = boot;
-	pair->row.sample.detail = pair->before.detail = NULL;
-	pair->row.sample.detail_len = pair->before.detail_len = 0;
 	pair->exits = pair->row.sample.has & SAMPLE_HAS_EXITS ? pair->row.sample.exits - base : 0;
 	return r;
 }
@@ -143,7 +160,7 @@ static int latest_in(struct query *query, const struct boot *boot, enum sample_s
 		return r;
 	if (end.samples > 0) {
 		r = journal_row(b->journal, end.last_id, &row);
-		return r < 0 ? r : find_before(b, boot, &row, pair);
+		return r < 0 ? r : find_before(b, boot, &row, NULL, pair);
 	}
 	return find_last(b, boot, pair);
 }
@@ -157,6 +174,8 @@ int query_latest(struct query *query, const struct boot *boot, enum sample_sourc
 	if (r < 0)
 		return r;
 	r = latest_in(query, boot, source, &pair);
+	/* They were the reader's. */
+	forget_lists(&pair.row.sample);
 	if (r == 0)
 		r = finish(query_part_blocks(query), boot, &pair);
 	query_part_end(query);
@@ -203,15 +222,18 @@ int query_span(struct query *query, const struct boot *boot, enum sample_source 
 	return 0;
 }
 
-static int pair_of(struct query *query, const struct journal_row *row, struct row_pair *pair,
+static int pair_of(struct query *query, struct journal_row *row, struct row_pair *pair,
 		   const struct query_vm **ret_vm)
 {
 	const struct boot *boot;
 	int r = query_part_boot(query, row->boot, &boot, ret_vm);
 
 	*pair = (struct row_pair){ .row = { .id = row->id, .source = row->source } };
+	/* What is read next takes the place of the row's. */
+	keep_lists(&row->sample, query_part_lists(query, false));
 	if (r == 0)
-		r = find_before(query_part_blocks(query), boot, row, pair);
+		r = find_before(query_part_blocks(query), boot, row,
+				query_part_lists(query, true), pair);
 	return r < 0 ? r : finish(query_part_blocks(query), boot, pair);
 }
 

@@ -47,6 +47,7 @@ struct query {
 	/* The boot that rows of query_since() refer to; successive rows share it. */
 	struct boot boot;
 	struct query_vm vm;
+	uint8_t lists[2][QUERY_PART_LISTS_MAX];	/* of the last pair */
 };
 
 int query_open(const char *path, struct query **ret_query)
@@ -240,6 +241,11 @@ struct sqlite3 *query_part_db(struct query *query)
 struct blocks *query_part_blocks(struct query *query)
 {
 	return &query->blocks;
+}
+
+uint8_t *query_part_lists(struct query *query, bool before)
+{
+	return query->lists[before];
 }
 
 int query_part_begin(struct query *query)

@@ -26,7 +26,7 @@ struct row {
 	int64_t id;			/* grows with every sample; 0 but from query_since() */
 	const struct boot *boot;	/* belongs to the query; its stored fields only */
 	enum sample_source source;
-	struct sample sample;		/* t_wall_ns: host time; without lists */
+	struct sample sample;		/* t_wall_ns: host time; lists only where that is said */
 };
 
 /* A row and the one before it of the same boot and source. */
@@ -75,7 +75,10 @@ int query_span(struct query *query, const struct boot *boot, enum sample_source 
 int query_latest(struct query *query, const struct boot *boot, enum sample_source source,
 		 struct row_pair *ret_pair);
 
-/* Samples with an id above @after, at most @limit, in order of id. */
+/*
+ * Samples with an id above @after, at most @limit, in order of id; they and those before them
+ * with their lists, valid during the call, as far as these are in the journal still.
+ */
 typedef int (*query_pair_fn)(void *ctx, const struct query_vm *vm, const struct row_pair *pair);
 int query_since(struct query *query, int64_t after, int limit, query_pair_fn fn, void *ctx);
 

@@ -8,12 +8,17 @@
 
 #include "daemon/query/query.h"
 #include "daemon/store/blocks.h"
+#include "daemon/store/samplechunk.h"
 
 struct sqlite3;
 
 /* The connection, for statements of their own; and the samples on it. */
 struct sqlite3 *query_part_db(struct query *query);
 struct blocks *query_part_blocks(struct query *query);
+
+/* Room for the lists of a sample, or of the one @before it; the query's own. */
+#define QUERY_PART_LISTS_MAX SAMPLECHUNK_DETAIL_MAX
+uint8_t *query_part_lists(struct query *query, bool before);
 
 /* One state of the database from begin (0 or -errno) to end. */
 int query_part_begin(struct query *query);
