@@ -8,6 +8,10 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Daemon;
 use Frames;
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use Socket qw(SOL_SOCKET SO_RCVBUF inet_aton pack_sockaddr_in);
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -53,6 +57,126 @@ syswrite($peer{two}, taken(1000, 0, 1000, host => $t) . gap(2000, 3000, 2, 2) . 
 ok(acked($peer{two}, 4000), 'a gap of two hours ago');
 is(scalar @{ json('/api/v1/vms/two/gaps')->{gaps} }, 1, 'is stored');
 is(vm('two')->{gap}, undef, 'and is not shown as a recent one');
+
+# ---- the stream ----
+sub stream { my ($query, %how) = @_;
+	my $s = IO::Socket::INET->new(Proto => 'tcp');
+	setsockopt($s, SOL_SOCKET, SO_RCVBUF, $how{room}) if $how{room};
+	$s->connect(pack_sockaddr_in($port, inet_aton('127.0.0.1'))) or die "connect: $!";
+	syswrite($s, "GET /api/v1/live$query HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n" . ($how{header} // '') . "\r\n");
+	return { socket => $s, text => '' } }
+# Take what comes until that is there; chunks are joined.
+sub read_until { my ($c, $pattern, $bytes) = @_;
+	my $end = time + 20;
+	until ($c->{text} =~ $pattern || time > $end) {
+		next unless IO::Select->new($c->{socket})->can_read(0.1);
+		sysread($c->{socket}, $c->{raw}, $bytes // 65536, length($c->{raw} // '')) or last;
+		$c->{raw} =~ s/^HTTP.*?\r\n\r\n//s if !$c->{begun} && ($c->{begun} = $c->{raw} =~ /\r\n\r\n/);
+		while ($c->{begun} && $c->{raw} =~ /^([0-9a-fA-F]+)\r\n/ && length $c->{raw} >= $+[0] + hex($1) + 2) {
+			$c->{text} .= substr($c->{raw}, $+[0], hex $1);
+			substr($c->{raw}, 0, $+[0] + hex($1) + 2) = '';
+		}
+		last if $bytes;
+	}
+	return $c->{text} }
+# Whole events: [id, name, data].
+sub events { my $text = shift;
+	return map { my %e = map { /^(\w+): (.*)/ ? ($1, $2) : () } split /\n/; [$e{id}, $e{event}, decode_json($e{data} // '{}')] }
+		grep { /^(id|event)/m } $text =~ /\G(.*?)\n\n/gs }
+sub samples { return grep { $_->[1] eq 'sample' } events(@_) }
+
+my $now = now_ns(0);
+my ($plain, $detailed) = (stream(''), stream('?detail=one'));
+read_until($_, qr/hello/) for $plain, $detailed;
+$p = $peer{one};
+# Reason 120: 600 exits in 2 s, 0.4e9 cycles of handling, 0.8e9 away; 400 are another's; 1024 did nothing.
+my @lists = (reasons([120, 5400, 4e8, 6e8], [1024, 7, 1, 1]), reasons([64, 400, 2e8, 2e8], [120, 6000, 8e8, 14e8], [1024, 7, 1, 1]));
+syswrite($p, taken(100_000, 0, 5407, host => $now - 2e9, handling => 3e9, away => [6e9, 41e9], lists => $lists[0]));
+syswrite($p, taken(101_000, 0, 6407, host => $now, handling => 3.6e9, away => [7e9, 42e9], lists => $lists[1]));
+ok(acked($p, 101_000), 'samples with reasons');
+my @got = samples(read_until($detailed, qr/"exits":4407.*"exits":5407.*\n\n/s));
+is($got[0][2]{reasons}, undef, 'where no reasons came before, none are said');
+is_deeply($got[1][2]{reasons}, [[120, 300, 0.05, 0.1], [64, 200, 0.025, 0.025]], 'reasons: exits/s and shares since the sample before, the most frequent first')
+	or diag(explain($got[1]));
+is_deeply([map { exists $_->[2]{reasons} ? 1 : 0 } samples(read_until($plain, qr/"exits":5407.*\n\n/s))], [0, 0], 'who does not ask for them has none');
+is(sprintf('%.3f', $got[1][2]{lost_share}), '0.125', 'the lost share is there');
+syswrite($peer{two}, taken(100_000, 0, 3000));
+ok(acked($peer{two}, 100_000), 'a sample of another VM');
+@got = samples(read_until($detailed, qr/"vm":"two".*\n\n/s));
+ok(!exists $got[-1][2]{reasons}, 'comes without');
+my $id = $got[1][0];
+for my $case (["?after=$id", ''], ['', "Last-Event-ID: $id\r\n"], ['?after=1', "Last-Event-ID: $id\r\n"]) {
+	my $s = stream($case->[0], header => $case->[1]);
+	is_deeply([map { $_->[2]{vm} } samples(read_until($s, qr/"vm":"two".*\n\n/s))], ['two'], "behind an event: $case->[0] " . $case->[1] =~ s{\s+$}{}r);
+}
+for my $bad ('999999999', '99999999999999999999999', '1x', ' ', '-5', '0x10', "\xff") {
+	my $s = stream('', header => "Last-Event-ID: $bad\r\n");
+	my $said = $bad =~ /\S/ ? 'lost' : 'hello';
+	like(read_until($s, qr/event: $said/), qr/hello.*\n\n.*$said|^$said/s, "Last-Event-ID '$bad': $said") if $bad =~ /\S/;
+}
+is($http->get("$url/api/v1/live?detail=nobody")->{status}, 404, 'details of a VM that is not there');
+is($http->get("$url/api/v1/live?after=x")->{status}, 400, 'behind what is no number');
+
+# Cut off again and again while samples come; each comes once.
+my ($sent, $last, @seen) = (0, 0);
+sub more { my ($count) = @_;
+	syswrite($p, join '', map { my $n = $sent + $_; taken(200_000 + 100 * $n, 0, 10_000 + $n, host => $now + $n * 1e5) } 1 .. $count);
+	$sent += $count;
+	return acked($p, 200_000 + 100 * $sent) }
+more(1);
+$plain = stream('?vm=one&after=' . $id);
+@got = samples(read_until($plain, qr/"exits":9001,.*\n\n/s));
+$last = $got[-1][0];
+for my $round (1 .. 12) {
+	more(40) or last;
+	my $s = stream('?vm=one', header => "Last-Event-ID: $last\r\n");
+	read_until($s, qr/event: sample.*\n\n/s);
+	# A bit more, which may end within an event.
+	read_until($s, qr/never/, 900);
+	close $s->{socket};
+	like($s->{text}, qr/^retry/, 'a stream') if $round == 1;
+	unlike($s->{text}, qr/event: lost/, "round $round: nothing is lost");
+	my @new = samples($s->{text});
+	push @seen, map { $_->[2]{exits} } @new;
+	$last = $new[-1][0] if @new;
+}
+my $s = stream('?vm=one', header => "Last-Event-ID: $last\r\n");
+my $end = $got[-1][2]{exits} + $sent - 1;
+push @seen, map { $_->[2]{exits} } samples(read_until($s, qr/"exits":$end,.*\n\n/s));
+is(scalar @seen, $sent - 1, 'resumed time and again: as many events as samples');
+is_deeply(\@seen, [$got[-1][2]{exits} + 1 .. $end], 'each once, in order');
+
+# One that does not read, in the midst of others.
+my $slow = stream('', room => 4096);
+read_until($slow, qr/hello/);
+my $rss = sub { slurp("/proc/$running{daemon}/status") =~ /VmRSS:\s+(\d+)/; $1 };
+my $before = $rss->();
+$plain = stream('?vm=one');
+read_until($plain, qr/hello/);
+for (1 .. 40) { more(100) or last; $end += 100; read_until($plain, qr/"exits":$end,.*\n\n/s) }
+is(scalar(samples($plain->{text})), 4000, 'who reads has all of 4000 events');
+unlike($plain->{text}, qr/event: lost/, 'and nothing is lost');
+syswrite($peer{two}, taken(200_000, 0, 4000));
+ok(acked($peer{two}, 200_000), 'and one of the other VM');
+read_until($slow, qr/"exits":$end,.*"vm":"two".*\n\n/s);
+my @late = events($slow->{text});
+my ($lost) = grep { $late[$_][1] eq 'lost' } 0 .. $#late;
+ok(defined $lost, 'who does not read is told that something is lost');
+my @behind = grep { $_->[1] eq 'sample' } @late[$lost // 0 .. $#late];
+ok(@late < 2000 && @behind < 310, 'and gets few of the events: ' . @late);
+is_deeply([map { $_->[2]{vm} } @behind[-2, -1]], ['one', 'two'], 'but the newest of each');
+is($behind[-2][2]{exits}, $end, 'of either VM') or diag(explain([map { $_->[2]{exits} } @behind]));
+
+# Events of VMs that only come and go: 150 clients that read nothing hold nothing.
+my @idle = map { stream('', room => 4096) } 1 .. 150;
+for (1 .. 20) { more(100) or last; $end += 100 }
+$plain = stream('?vm=one');
+read_until($plain, qr/hello/);
+more(1); $end++;
+like(read_until($plain, qr/"exits":$end,/), qr/"exits":$end,/, '150 clients that do not read delay nobody');
+my $grown = $rss->() - $before;
+ok($grown < 40_000, "and cost $grown kB of memory") unless $build =~ /san$/;
+close $_->{socket} for @idle;
 
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');
 unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "daemon/query/eventquery.h"
-#include "daemon/query/rate.h"
 #include "daemon/form/jsonparts.h"
 #include "daemon/store/db.h"
 #include "daemon/version.h"
@@ -92,19 +91,6 @@ int jsonout_reasons(char **ret_text)
 		      ret_text);
 }
 
-/* The rate of @kind over the pair's interval, or null; *ret_dt is its length. */
-static json_t *rate_of(const struct row_pair *pair, enum rate_kind kind, double *ret_dt)
-{
-	double dt, amount;
-
-	if (!rate_interval(pair->row.boot, pair->has_before ? &pair->before : NULL,
-			   &pair->row.sample, kind, &dt, &amount) ||
-	    dt < (pair->has_before ? RATE_LEAST_S : RATE_LEAST_FIRST_S))
-		return json_null();
-	*ret_dt = dt;
-	return json_real(amount / dt);
-}
-
 static int latest_of(struct query *query, const struct boot *boot, enum sample_source source,
 		     json_t **ret_json)
 {
@@ -120,9 +106,9 @@ static int latest_of(struct query *query, const struct boot *boot, enum sample_s
 		return r;
 	*ret_json = json_pack("{sososososo}", "t", jsonparts_seconds(pair.row.sample.t_wall_ns), "exits",
 			      jsonparts_count(pair.row.sample.has & SAMPLE_HAS_EXITS, pair.exits),
-			      "exits_rate", rate_of(&pair, RATE_COUNT, &dt), "handling_share",
-			      rate_of(&pair, RATE_HANDLING, &dt), "lost_share",
-			      rate_of(&pair, RATE_LOST, &dt));
+			      "exits_rate", jsonparts_rate(&pair, RATE_COUNT, &dt), "handling_share",
+			      jsonparts_rate(&pair, RATE_HANDLING, &dt), "lost_share",
+			      jsonparts_rate(&pair, RATE_LOST, &dt));
 	return 0;
 }
 
@@ -297,23 +283,6 @@ int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_tex
 		return r < 0 ? r : -ENOMEM;
 	}
 	return jsonparts_finish(json_pack("{soso}", "vm", jsonparts_vm(vm), "boots", c.list), ret_text);
-}
-
-int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text)
-{
-	double dt = 0;
-	json_t *exits_rate = rate_of(pair, RATE_COUNT, &dt);
-	json_t *share = rate_of(pair, RATE_HANDLING, &dt);
-	json_t *lost = rate_of(pair, RATE_LOST, &dt);
-
-	return jsonparts_finish(json_pack("{sosIsssosososososo}", "vm", jsonparts_text(vm->key), "boot",
-				(json_int_t)pair->row.boot->number, "source",
-				jsonparts_source(pair->row.source), "t",
-				jsonparts_seconds(pair->row.sample.t_wall_ns), "dt", json_real(dt), "exits",
-				jsonparts_count(pair->row.sample.has & SAMPLE_HAS_EXITS, pair->exits),
-				"exits_rate", exits_rate, "handling_share", share,
-				"lost_share", lost),
-		      ret_text);
 }
 
 static json_t *order_vm(const struct order *order)

@@ -18,9 +18,6 @@ int jsonout_reasons(char **ret_text);
 int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text);
 int jsonout_boots(struct query *query, const struct query_vm *vm, char **ret_text);
 
-/* Data of a live "sample" event: one line. */
-int jsonout_live(const struct query_vm *vm, const struct row_pair *pair, char **ret_text);
-
 /* The answers to orders: to attach and detach, and to a pace. */
 int jsonout_attach(const struct order *order, const struct attach_result *result,
 		   char **ret_text);

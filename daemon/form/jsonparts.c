@@ -46,6 +46,18 @@ json_t *jsonparts_count(bool known, uint64_t value)
 	return known ? json_integer((json_int_t)value) : json_null();
 }
 
+json_t *jsonparts_rate(const struct row_pair *pair, enum rate_kind kind, double *ret_dt)
+{
+	double dt, amount;
+
+	if (!rate_interval(pair->row.boot, pair->has_before ? &pair->before : NULL,
+			   &pair->row.sample, kind, &dt, &amount) ||
+	    dt < (pair->has_before ? RATE_LEAST_S : RATE_LEAST_FIRST_S))
+		return json_null();
+	*ret_dt = dt;
+	return json_real(amount / dt);
+}
+
 json_t *jsonparts_vm(const struct query_vm *vm)
 {
 	return json_pack("{soso}", "id", jsonparts_text(vm->key), "name", jsonparts_text(vm->name));

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "daemon/query/query.h"
+#include "daemon/query/rate.h"
 
 /* What the database holds may be a newer daemon's. */
 #define NAME_OF(names, i) \
@@ -22,6 +23,9 @@ json_t *jsonparts_seconds(int64_t ns);
 
 /* null if it is not known. */
 json_t *jsonparts_count(bool known, uint64_t value);
+
+/* The rate of @kind over the pair's interval, or null; *ret_dt, if it is known, its length. */
+json_t *jsonparts_rate(const struct row_pair *pair, enum rate_kind kind, double *ret_dt);
 
 /* A VM's id and name. */
 json_t *jsonparts_vm(const struct query_vm *vm);

@@ -16,7 +16,7 @@ enum answer_kind {
 	ANSWER_ASSET,		/* `asset`, a part of the page */
 	ANSWER_EXPORT,		/* what `exporter` gives */
 	ANSWER_GRAPH,		/* `graph` of `series`, yet to be drawn */
-	ANSWER_LIVE,		/* the event stream of `vm_key` */
+	ANSWER_LIVE,		/* the event stream of `vm_key`, with details of `detail_key` */
 };
 
 struct answer {
@@ -29,6 +29,8 @@ struct answer {
 	struct graph graph;
 	struct series *series;
 	char vm_key[RECORD_KEY_MAX + 1];	/* "" for all */
+	char detail_key[RECORD_KEY_MAX + 1];	/* "" for none */
+	uint64_t after;				/* the stream goes on behind that sample; 0: begins now */
 	char file[RECORD_KEY_MAX + 24];		/* name for a download, "" for none */
 	const char *allow;			/* of status 405; NULL: "GET, HEAD" */
 };

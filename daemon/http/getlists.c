@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/apipart.h"
 
-#include <stdio.h>
-
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
 
@@ -37,17 +35,4 @@ void get_boots(struct apipart *c)
 {
 	if (apipart_known(c, ""))
 		apipart_json(c, jsonout_boots(c->query, &c->vm, &c->answer->text));
-}
-
-void get_live(struct apipart *c)
-{
-	const char *vm = params_get(c->params, "vm");
-
-	if (!apipart_known(c, "vm") || (vm && !apipart_vm(c, vm)))
-		return;
-	c->answer->status = 200;
-	c->answer->kind = ANSWER_LIVE;
-	c->answer->type = "text/event-stream";
-	if (vm)
-		snprintf(c->answer->vm_key, sizeof(c->answer->vm_key), "%s", c->vm.key);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "web/assets.h"
 
@@ -13,6 +14,9 @@
 /* Of one listener; an export takes some MB, however long it is. */
 #define HELD_MAX 67108864
 #define EXPORTS_MAX 32
+
+/* Bytes of a stream that the kernel keeps; it takes twice that. */
+#define LIVE_SEND_BUFFER 65536
 
 #define CONTENT_POLICY \
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " \
@@ -30,6 +34,7 @@ void httpsend_drop(struct http_request *request)
 	request->listener->held -= request->held;
 	request->listener->exports -= request->exporting;
 	answer_done(&request->answer);
+	live_end(request->http->live, &request->reader);
 	free(request->picture);
 	free(request->untrusted_body);
 	free(request);
@@ -200,12 +205,42 @@ static enum MHD_Result send_export(struct http_request *request)
 	return send_stream(request, read_export);
 }
 
-static enum MHD_Result send_live(struct http_request *request)
+/* The sample behind which a stream goes on: a header that is no number is behind nothing known. */
+static int64_t last_event(struct http_request *request)
 {
 	const char *last = httpsend_header(request, "Last-Event-ID");
+	uint64_t after = request->answer.after;
+	char *end;
 
-	live_begin(request->http->live, &request->reader, request->answer.vm_key,
-		   last ? strtoll(last, NULL, 10) : 0);
+	if (last && *last) {
+		errno = 0;
+		after = strtoull(last, &end, 10);
+		if (errno || *end || *last < '0' || *last > '9')
+			after = INT64_MAX;
+	}
+	return after < INT64_MAX ? (int64_t)after : INT64_MAX;
+}
+
+/* What the kernel keeps for a client that does not read is old when it does. */
+static void keep_short(struct http_request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int bytes = LIVE_SEND_BUFFER;
+
+	if (info)
+		(void)setsockopt(info->connect_fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
+static enum MHD_Result send_live(struct http_request *request)
+{
+	struct live_want want = { .last_id = last_event(request) };
+
+	snprintf(want.vm, sizeof(want.vm), "%s", request->answer.vm_key);
+	snprintf(want.detail, sizeof(want.detail), "%s", request->answer.detail_key);
+	if (live_begin(request->http->live, &request->reader, &want) < 0)
+		return httpsend_fail(request, 503, "there is no memory for another stream; try again");
+	keep_short(request);
 	return send_stream(request, read_live);
 }
 

@@ -8,20 +8,16 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/form/jsonout.h"
+#include "daemon/form/jsonlive.h"
 #include "daemon/query/query.h"
 #include "daemon/version.h"
+#include "guest-agent/shared/cleanup.h"
 
-#define EVENTS 4096			/* remembered */
-#define BATCH 512			/* samples per statement */
+#define BATCH 512			/* samples per statement, and per wake-up */
 #define KEEPALIVE_S 15
 
-struct event {
-	int64_t id;			/* sample's; 0 when it is none */
-	char vm[RECORD_KEY_MAX + 1];	/* "" is for everybody */
-	char *text;
-	size_t len;
-};
+/* So long a client that was cut off may take to come back and find all its details. */
+#define WATCHED_S 60
 
 struct live {
 	live_wake_fn wake;
@@ -35,45 +31,72 @@ struct live {
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t more;
 	bool stop, committed, records;
-	struct event events[EVENTS];
-	uint64_t head;			/* number of the next event to be made */
+	struct livering *ring;
 };
 
 static const char greeting[] = "retry: 2000\nevent: hello\ndata: {\"version\": \"" VMEXIT_VERSION
 			       "\"}\n\n";
 static const char loss[] = "event: lost\ndata: {}\n\n";
 
-/* Takes ownership of @text. */
-static void push(struct live *live, int64_t id, const char *vm, char *text)
+static int64_t now_s(void)
 {
-	struct event *event;
+	struct timespec ts;
 
-	if (!text)
-		return;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+static void push_notice(struct live *live, enum livering_notice kind, const char *text)
+{
 	pthread_mutex_lock(&live->lock);
-	event = &live->events[live->head++ % EVENTS];
-	free(event->text);
-	event->id = id;
-	snprintf(event->vm, sizeof(event->vm), "%s", vm);
-	event->text = text;
-	event->len = strlen(text);
+	(void)livering_notice(live->ring, kind, text);
 	pthread_mutex_unlock(&live->lock);
 }
 
-static int push_sample(void *ctx, const struct query_vm *vm, const struct row_pair *pair)
+/* The VM of a sample, or NULL; whether somebody wants its details. */
+static struct livevm *vm_of(struct live *live, const char *key, bool *ret_watched)
 {
-	struct live *live = ctx;
-	char *json, *text;
-	int r = jsonout_live(vm, pair, &json);
+	struct livevm *vm;
 
+	pthread_mutex_lock(&live->lock);
+	vm = livering_vm(live->ring, key);
+	*ret_watched = vm && (vm->watchers > 0 || now_s() < vm->watched_until);
+	pthread_mutex_unlock(&live->lock);
+	return vm;
+}
+
+/* An event with @json, an object, and in it @reasons unless that is NULL. */
+static char *event_text(int64_t id, const char *json, const char *reasons)
+{
+	char *text;
+	int n = asprintf(&text, "id: %lld\nevent: sample\ndata: %.*s%s%s}\n\n", (long long)id,
+			 (int)strlen(json) - 1, json, reasons ? ",\"reasons\":" : "",
+			 reasons ? reasons : "");
+
+	return n < 0 ? NULL : text;
+}
+
+static int push_sample(void *ctx, const struct query_vm *query_vm, const struct row_pair *pair)
+{
+	_cleanup_free_ char *json = NULL, *reasons = NULL, *text = NULL, *detail = NULL;
+	struct live *live = ctx;
+	bool watched;
+	struct livevm *vm = vm_of(live, query_vm->key, &watched);
+	int64_t id = pair->row.id;
+	int r = jsonlive_sample(query_vm, pair, &json);
+
+	if (r == 0 && watched)
+		r = jsonlive_reasons(pair, &reasons);
 	if (r < 0)
 		return r;
-	if (asprintf(&text, "id: %lld\nevent: sample\ndata: %s\n\n", (long long)pair->row.id,
-		     json) < 0)
-		text = NULL;
-	free(json);
-	push(live, pair->row.id, vm->key, text);
-	live->last_id = pair->row.id;
+	text = event_text(id, json, NULL);
+	detail = watched ? event_text(id, json, reasons) : NULL;
+	if (!text)
+		return -ENOMEM;
+	pthread_mutex_lock(&live->lock);
+	(void)livering_sample(live->ring, vm, pair->row.source, id, text, detail);
+	pthread_mutex_unlock(&live->lock);
+	live->last_id = id;
 	live->batch++;
 	return 0;
 }
@@ -84,6 +107,8 @@ static void read_new(struct live *live)
 		live->batch = 0;
 		if (query_since(live->query, live->last_id, BATCH, push_sample, live) < 0)
 			return;
+		if (live->batch == BATCH)
+			live->wake(live->ctx);
 	} while (live->batch == BATCH);
 }
 
@@ -109,12 +134,12 @@ static void *run(void *arg)
 		live->committed = live->records = false;
 		pthread_mutex_unlock(&live->lock);
 		if (records)
-			push(live, 0, "", strdup("event: vms\ndata: {}\n\n"));
+			push_notice(live, LIVERING_VMS_CHANGED, "event: vms\ndata: {}\n\n");
 		if (committed)
 			read_new(live);
 		/* A comment shows a client that is gone, and a proxy that we are not. */
 		if (!records && !committed)
-			push(live, 0, "", strdup(":\n\n"));
+			push_notice(live, LIVERING_ALIVE, ":\n\n");
 		live->wake(live->ctx);
 	} while (!stop);
 	return NULL;
@@ -138,6 +163,8 @@ int live_new(const char *database, live_wake_fn wake, void *ctx, struct live **r
 	r = query_open(database, &live->query);
 	if (r == 0)
 		r = query_last_id(live->query, &live->last_id);
+	if (r == 0)
+		r = livering_new(live->last_id, greeting, loss, &live->ring);
 	if (r == 0)
 		r = -pthread_create(&live->thread, NULL, run, live);
 	live->started = r == 0;
@@ -166,8 +193,7 @@ void live_free(struct live *live)
 		return;
 	live_stop(live);
 	query_free(live->query);
-	for (size_t i = 0; i < EVENTS; i++)
-		free(live->events[i].text);
+	livering_free(live->ring);
 	pthread_cond_destroy(&live->more);
 	pthread_mutex_destroy(&live->lock);
 	free(live);
@@ -182,82 +208,41 @@ void live_committed(struct live *live, bool records)
 	pthread_mutex_unlock(&live->lock);
 }
 
-static uint64_t oldest(const struct live *live)
+int live_begin(struct live *live, struct live_reader *reader, const struct live_want *want)
 {
-	return live->head > EVENTS ? live->head - EVENTS : 0;
-}
+	struct livevm *vm = NULL, *detail = NULL;
+	int r = 0;
 
-void live_begin(struct live *live, struct live_reader *reader, const char *vm, int64_t last_id)
-{
-	memset(reader, 0, sizeof(*reader));
-	snprintf(reader->vm, sizeof(reader->vm), "%s", vm);
 	pthread_mutex_lock(&live->lock);
-	reader->next = live->head;
-	if (last_id > 0) {
-		uint64_t n = live->head;
-
-		/* Back to the event with that id; not found, the reader is told. */
-		while (n > oldest(live) && live->events[(n - 1) % EVENTS].id != last_id)
-			n--;
-		if (n > oldest(live))
-			reader->next = n;
-		else if (last_id != live->last_id)
-			reader->next = UINT64_MAX;
-	}
-	pthread_mutex_unlock(&live->lock);
-}
-
-/* The text due now, or NULL. */
-static const char *due(struct live *live, struct live_reader *reader, size_t *ret_len)
-{
-	if (!reader->greeted) {
-		*ret_len = sizeof(greeting) - 1;
-		return greeting;
-	}
-	if (reader->next > live->head || reader->next < oldest(live)) {
-		*ret_len = sizeof(loss) - 1;
-		return loss;
-	}
-	while (reader->next < live->head) {
-		const struct event *event = &live->events[reader->next % EVENTS];
-
-		if (!*event->vm || !*reader->vm || strcmp(event->vm, reader->vm) == 0) {
-			*ret_len = event->len;
-			return event->text;
-		}
-		reader->next++;
-	}
-	return NULL;
-}
-
-static void advance(struct live *live, struct live_reader *reader)
-{
-	reader->offset = 0;
-	if (!reader->greeted)
-		reader->greeted = true;
-	else if (reader->next > live->head || reader->next < oldest(live))
-		reader->next = live->head;
+	if (*want->vm)
+		vm = livering_vm(live->ring, want->vm);
+	if (*want->detail)
+		detail = livering_vm(live->ring, want->detail);
+	if ((*want->vm && !vm) || (*want->detail && !detail))
+		r = -ENOMEM;
 	else
-		reader->next++;
+		livering_begin(live->ring, &reader->at, vm, detail, want->last_id);
+	pthread_mutex_unlock(&live->lock);
+	return r;
+}
+
+void live_end(struct live *live, struct live_reader *reader)
+{
+	pthread_mutex_lock(&live->lock);
+	if (reader->at.detail)
+		reader->at.detail->watched_until = now_s() + WATCHED_S;
+	livering_end(live->ring, &reader->at);
+	pthread_mutex_unlock(&live->lock);
 }
 
 int live_read(struct live *live, struct live_reader *reader, char *buf, size_t size)
 {
-	size_t copied = 0;
-	const char *text;
-	size_t len;
+	size_t copied;
+	bool stop;
 
 	pthread_mutex_lock(&live->lock);
-	while (copied < size && (text = due(live, reader, &len))) {
-		size_t n = len - reader->offset < size - copied ? len - reader->offset
-								: size - copied;
-
-		memcpy(buf + copied, text + reader->offset, n);
-		copied += n;
-		reader->offset += n;
-		if (reader->offset == len)
-			advance(live, reader);
-	}
+	copied = livering_read(live->ring, &reader->at, buf, size);
+	stop = live->stop;
 	pthread_mutex_unlock(&live->lock);
-	return copied == 0 && live->stop ? -1 : (int)copied;
+	return copied == 0 && stop ? -1 : (int)copied;
 }
