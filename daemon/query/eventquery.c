@@ -33,17 +33,6 @@ static const char sql_quarantines[] =
 	" WHERE boot = ?1 AND to_ns >= ?2 AND from_ns <= ?3 AND (?5 & 1)"
 	" ORDER BY from_sequence LIMIT ?4";
 
-static const char sql_quarantined[] =
-	"SELECT min(from_sequence), max(to_sequence), min(from_ns), max(to_ns), sum(count),"
-	" (SELECT cause FROM quarantine WHERE boot = ?1 ORDER BY from_sequence DESC LIMIT 1)"
-	" FROM quarantine WHERE boot = ?1";
-
-#define LAST_GAP(source) \
-	"SELECT * FROM (SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause FROM gap" \
-	" WHERE boot = ?1 AND source = " source " ORDER BY from_sequence DESC LIMIT 1)"
-static const char sql_last_gap[] =
-	LAST_GAP("0") " UNION ALL " LAST_GAP("1") " ORDER BY to_ns DESC LIMIT 1";
-
 /* A statement with its integers bound. Returns 0 or -errno. */
 static int ask(sqlite3 *db, const char *sql, const int64_t *values, size_t n,
 	       sqlite3_stmt **ret_stmt)
@@ -124,18 +113,6 @@ int eventquery_phases(struct query *query, const struct boot *boot, eventquery_m
 	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
 }
 
-static struct range get_range(sqlite3_stmt *stmt)
-{
-	return (struct range){
-		.from = sqlite3_column_int64(stmt, 0),
-		.to = sqlite3_column_int64(stmt, 1),
-		.from_ns = sqlite3_column_int64(stmt, 2),
-		.to_ns = sqlite3_column_int64(stmt, 3),
-		.count = sqlite3_column_type(stmt, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(stmt, 4),
-		.cause = sqlite3_column_int(stmt, 5),
-	};
-}
-
 int eventquery_ranges(struct query *query, const struct boot *boot, enum range_kind kind,
 		      const struct query_filter *filter, eventquery_range_fn fn, void *ctx)
 {
@@ -148,7 +125,7 @@ int eventquery_ranges(struct query *query, const struct boot *boot, enum range_k
 	if (r < 0)
 		return r;
 	while (r == 0 && (r = step(db, stmt)) > 0) {
-		struct range range = get_range(stmt);
+		struct range range = query_part_get_range(stmt);
 
 		r = fn(ctx, sqlite3_column_int(stmt, 6), &range);
 	}
@@ -158,32 +135,14 @@ int eventquery_ranges(struct query *query, const struct boot *boot, enum range_k
 
 int eventquery_quarantined(struct query *query, const struct boot *boot, struct range *ret_all)
 {
-	sqlite3 *db = query_part_db(query);
-	sqlite3_stmt *stmt;
-	int r = ASK(db, sql_quarantined, &stmt, boot->id);
+	int r = query_part_range(query, QUERY_PART_QUARANTINED, boot, ret_all);
 
-	if (r < 0)
-		return r;
-	r = step(db, stmt);
-	if (r > 0)
-		*ret_all = get_range(stmt);
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : r > 0 ? 0 : -EIO;
+	return r == -ENOENT ? -EIO : r;
 }
 
 int eventquery_last_gap(struct query *query, const struct boot *boot, struct range *ret_gap)
 {
-	sqlite3 *db = query_part_db(query);
-	sqlite3_stmt *stmt;
-	int r = ASK(db, sql_last_gap, &stmt, boot->id);
-
-	if (r < 0)
-		return r;
-	r = step(db, stmt);
-	if (r > 0)
-		*ret_gap = get_range(stmt);
-	sqlite3_finalize(stmt);
-	return r < 0 ? r : r > 0 ? 0 : -ENOENT;
+	return query_part_range(query, QUERY_PART_LAST_GAP, boot, ret_gap);
 }
 
 /* Fill @detail from a sample; false if it has no reasons. */

@@ -19,6 +19,10 @@ enum {
 	STMT_BOOT,
 	STMT_BOOT_BY_ID,
 	STMT_LAST_ID,
+	STMT_BEGIN,
+	STMT_END,
+	STMT_QUARANTINED,
+	STMT_LAST_GAP,
 	STMTS
 };
 
@@ -26,6 +30,9 @@ enum {
 #define BOOT_COLUMNS \
 	"id, vm, number, life, cause, opened_ns, closed_ns, guest_boot_id, kernel, agent," \
 	" vcpus, tsc_khz, reason_namespace, created_ns, generation"
+#define LAST_GAP(source) \
+	"SELECT * FROM (SELECT from_sequence, to_sequence, from_ns, to_ns, count, cause FROM gap" \
+	" WHERE boot = ?1 AND source = " source " ORDER BY from_sequence DESC LIMIT 1)"
 static const char *const sql[STMTS] = {
 	[STMT_VMS] = "SELECT " VM_COLUMNS " FROM vm ORDER BY name, key",
 	[STMT_VM_BY_KEY] = "SELECT " VM_COLUMNS " FROM vm WHERE key = ?",
@@ -38,12 +45,20 @@ static const char *const sql[STMTS] = {
 		      " ORDER BY number DESC LIMIT 1",
 	[STMT_BOOT_BY_ID] = "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?",
 	[STMT_LAST_ID] = "SELECT coalesce(max(id), 0) FROM journal",
+	[STMT_BEGIN] = "BEGIN",
+	[STMT_END] = "COMMIT",
+	[STMT_QUARANTINED] =
+		"SELECT min(from_sequence), max(to_sequence), min(from_ns), max(to_ns), sum(count),"
+		" (SELECT cause FROM quarantine WHERE boot = ?1 ORDER BY from_sequence DESC LIMIT 1)"
+		" FROM quarantine WHERE boot = ?1",
+	[STMT_LAST_GAP] = LAST_GAP("0") " UNION ALL " LAST_GAP("1") " ORDER BY to_ns DESC LIMIT 1",
 };
 
 struct query {
 	sqlite3 *db;
 	sqlite3_stmt *stmt[STMTS];
 	struct blocks blocks;
+	unsigned int depth;		/* of query_part_begin() */
 	/* The boot that rows of query_since() refer to; successive rows share it. */
 	struct boot boot;
 	struct query_vm vm;
@@ -159,12 +174,11 @@ static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
 	boot->generation = sqlite3_column_int64(stmt, 14);
 }
 
-int query_vms(struct query *query, query_vm_fn fn, void *ctx)
+static int walk_vms(struct query *query, query_vm_fn fn, void *ctx)
 {
 	struct query_vm vm;
 	int r;
 
-	(void)sqlite3_reset(query->stmt[STMT_VMS]);
 	while ((r = step(query, STMT_VMS)) > 0) {
 		get_vm(query->stmt[STMT_VMS], &vm);
 		r = fn(ctx, &vm);
@@ -173,6 +187,17 @@ int query_vms(struct query *query, query_vm_fn fn, void *ctx)
 			break;
 		}
 	}
+	return r;
+}
+
+int query_vms(struct query *query, query_vm_fn fn, void *ctx)
+{
+	int r = query_part_begin(query);
+
+	if (r < 0)
+		return r;
+	r = walk_vms(query, fn, ctx);
+	query_part_end(query);
 	return r;
 }
 
@@ -250,12 +275,44 @@ uint8_t *query_part_lists(struct query *query, bool before)
 
 int query_part_begin(struct query *query)
 {
-	return db_exec(query->db, "BEGIN", "cannot begin to read");
+	int r = query->depth > 0 ? 0 : step(query, STMT_BEGIN);
+
+	query->depth += r == 0;
+	return r;
 }
 
 void query_part_end(struct query *query)
 {
-	(void)db_exec(query->db, "COMMIT", "cannot end reading");
+	if (--query->depth == 0)
+		(void)step(query, STMT_END);
+}
+
+int query_part_range(struct query *query, enum query_part_range which, const struct boot *boot,
+		     struct range *ret_range)
+{
+	int stmt = which == QUERY_PART_LAST_GAP ? STMT_LAST_GAP : STMT_QUARANTINED;
+	sqlite3_stmt *s = query->stmt[stmt];
+	int r = BIND(query, stmt, boot->id);
+
+	if (r == 0)
+		r = step(query, stmt);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	*ret_range = query_part_get_range(s);
+	(void)sqlite3_reset(s);
+	return 0;
+}
+
+struct range query_part_get_range(sqlite3_stmt *stmt)
+{
+	return (struct range){
+		.from = sqlite3_column_int64(stmt, 0),
+		.to = sqlite3_column_int64(stmt, 1),
+		.from_ns = sqlite3_column_int64(stmt, 2),
+		.to_ns = sqlite3_column_int64(stmt, 3),
+		.count = sqlite3_column_type(stmt, 4) == SQLITE_NULL ? -1 : sqlite3_column_int64(stmt, 4),
+		.cause = sqlite3_column_int(stmt, 5),
+	};
 }
 
 /* Fill the query's own boot and VM, unless they are the ones asked for already. */

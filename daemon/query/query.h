@@ -43,6 +43,7 @@ void query_free(struct query *query);
 
 /* Each calls @fn for every result, while it returns 0. Returns 0, -errno, or what @fn returned. */
 typedef int (*query_vm_fn)(void *ctx, const struct query_vm *vm);
+/* By name. All of it is of one state of the database, as is what @fn asks @query. */
 int query_vms(struct query *query, query_vm_fn fn, void *ctx);
 
 /* The VM of that key, else of that name. Returns 0, -ENOENT or -errno. */

@@ -11,6 +11,7 @@
 #include "daemon/store/samplechunk.h"
 
 struct sqlite3;
+struct sqlite3_stmt;
 
 /* The connection, for statements of their own; and the samples on it. */
 struct sqlite3 *query_part_db(struct query *query);
@@ -20,9 +21,20 @@ struct blocks *query_part_blocks(struct query *query);
 #define QUERY_PART_LISTS_MAX SAMPLECHUNK_DETAIL_MAX
 uint8_t *query_part_lists(struct query *query, bool before);
 
-/* One state of the database from begin (0 or -errno) to end. */
+/* One state of the database from begin (0 or -errno) to end; they may stand within each other. */
 int query_part_begin(struct query *query);
 void query_part_end(struct query *query);
+
+/*
+ * Of @boot: what of it is quarantined, all in all, or the gap that ended last. Returns 0,
+ * -ENOENT or -errno.
+ */
+enum query_part_range { QUERY_PART_QUARANTINED, QUERY_PART_LAST_GAP };
+int query_part_range(struct query *query, enum query_part_range which, const struct boot *boot,
+		     struct range *ret_range);
+
+/* Of a row whose first columns are from_sequence, to_sequence, from_ns, to_ns, count, cause. */
+struct range query_part_get_range(struct sqlite3_stmt *stmt);
 
 /*
  * What @boot's counter showed when it began: zero where the VM's creation was seen, else
