@@ -9,32 +9,42 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Daemon;
 
-# A browser test, and of which recordings' VM it is, none for a database without one.
+# A browser test, and what vmexitd serves for it: a recording's VM, nothing, or a fleet of
+# guests that are played now.
 my @tests = (
-	['page', undef, '--expect-empty'],
+	['page', 'nothing', '--expect-empty'],
 	['page', 'debian-svm', '--vm', 'guest'],
 	['boot', 'debian-svm', '--vm', 'guest'],
+	['overview', 'fleet'],
 );
+
+# Returns vmexitd's options.
+sub fleet {
+	start('fleet', "$FindBin::Bin/browser/fleet", $dir, 24);
+	wait_for('the fleet', 10, sub { slurp("$dir/fleet.out") =~ /\n/ }) or BAIL_OUT(slurp("$dir/fleet.log"));
+	return split ' ', slurp("$dir/fleet.out");
+}
 
 my %wanted = map { $_ => 1 } @ARGV;
 my $serving = '';
 for (@tests) {
 	my ($test, $recording, @options) = @$_;
 	next if %wanted && !$wanted{$test};
-	$recording //= 'nothing';
 	if ($serving ne $recording) {
 		stop('daemon', 'TERM');
 		unlink glob("$dir/v.db*");
-		if ($recording ne 'nothing') {
+		if (-d "$FindBin::Bin/data/$recording") {
 			system("gzip -dc $FindBin::Bin/data/$recording/vmexit.db.gz >$dir/v.db") == 0 or die "$recording: $?";
 		}
-		ok(daemon('--libvirt=off'), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
+		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}
+	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } ['gap', 'USR1'], ['lie', 'USR2'] if $running{fleet};
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
 	my @passed = $out =~ /^ok /mg;
 	ok($status == 0 && @passed > 1, "$test, of $recording: " . @passed . ' checks') or diag($out);
 }
 is(stop('daemon', 'TERM'), 0, 'vmexitd ends as it should');
+stop('fleet', 'TERM');
 done_testing();

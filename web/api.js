@@ -74,6 +74,7 @@ async function need(address, signal) {
 export const vms = signal => need(`${API}/vms`, signal);
 export const boots = (vm, signal) => need(vmPath(vm, "boots"), signal);
 export const series = (vm, params, signal) => need(url(vmPath(vm, "series"), params), signal);
+export const sparklines = (params, signal) => need(url(`${API}/sparklines`, params), signal);
 // Its 503 carries the same body as its 200.
 export const health = async () => (await get("/healthz")).body;
 

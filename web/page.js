@@ -24,6 +24,7 @@ import * as route from "./route.js";
 
 const RETRY_AFTER_MS = 5000;	// when the daemon said that it cannot, for now
 const SLEEP_AFTER_MS = 30000;	// hidden tabs give their connection back
+const LIST_EVERY_MS = 10000;	// for what no event tells of: a quarantine, a gap that is over
 const GATHER_MS = 150;		// many events in one moment ask once
 
 // In the order of their tabs; without `vm` a view is of no VM in particular.
@@ -145,6 +146,7 @@ class Page {
 			event.preventDefault();
 			$("main").focus();
 		});
+		setInterval(() => !document.hidden && this.live.since === null && this.refreshSoon(), LIST_EVERY_MS);
 		if (await this.load()) {
 			const shown = this.route();
 			// Unless the view did already, with details.
@@ -324,7 +326,7 @@ class Page {
 	}
 
 	sample(sample) {
-		const vm = this.vms?.find(v => v.id === sample.vm);
+		const vm = this.byId.get(sample.vm);
 		if (!vm) {
 			this.refreshSoon();
 			return;
@@ -334,6 +336,9 @@ class Page {
 			vm.guest = vm.host = null;
 			this.refreshSoon();
 		}
+		// A rate that is not known all of a sudden: over a gap, which the list tells of.
+		if (Number.isFinite(vm[sample.source]?.exits_rate) && !Number.isFinite(sample.exits_rate))
+			this.refreshSoon();
 		if (sample.boot === vm.boot)
 			vm[sample.source] = { ...vm[sample.source], ...sample };
 		if (this.view !== "overview")

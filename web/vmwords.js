@@ -73,3 +73,51 @@ export function current(vm, source) {
 export function currentRate(vm) {
 	return current(vm, "guest")?.exits_rate ?? current(vm, "host")?.exits_rate ?? NaN;
 }
+
+const GAP_RECENT_S = 600;	// as long as the daemon tells of one
+const GAP = {
+	full: "its agent's memory was full",
+	missed: "its agent did not run in time",
+	moved: "it was replaced meanwhile",
+	restart: "its agent was started again",
+	lost: "they did not come",
+	limit: "it sent more than its limit",
+	disk: "the host's disk was full",
+};
+
+// The worst that is to be said of a VM: {kind, words, more}. kind: "quarantined", "gap",
+// "stuck", "unreachable", "silent", "host-only", "agent", "paused", "stopped", "unknown", in the
+// order of STATUS. more: a sentence, or "".
+export const STATUS = ["quarantined", "stuck", "gap", "unreachable", "silent", "host-only", "agent",
+	"paused", "stopped", "unknown"];
+
+export function status(vm) {
+	const now = api.now();
+	if (vm.quarantined)
+		return { kind: "quarantined", words: "quarantined",
+			more: `${format.count(vm.quarantined.samples)} samples of the guest are not believed` };
+	if (stuckWords(vm))
+		return { kind: "stuck", words: "QEMU stuck", more: stuckWords(vm) };
+	if (vm.gap && now - vm.gap.to < GAP_RECENT_S)
+		return { kind: "gap", words: "gap", more: `samples are missing until ` +
+			`${format.moment(vm.gap.to, now)}: ${GAP[vm.gap.cause] ?? vm.gap.cause}` };
+	if (vm.state !== "running") {
+		const kind = vm.state === "paused" || vm.state === "stopped" ? vm.state : "unknown";
+		return { kind, words: stateWords(vm), more: "" };
+	}
+	switch (vm.agent) {
+	case "connected":
+		return { kind: "agent", words: "agent connected", more: "" };
+	case "waiting":
+		return { kind: "silent", words: "agent silent", more: "The channel is open, but nothing speaks on it." };
+	case "unreachable":
+		return { kind: "unreachable", words: "channel cannot be opened", more: vm.error ?? "" };
+	default:
+		return { kind: "host-only", words: "host only", more: "It has no channel for the agent." };
+	}
+}
+
+// The latest of a share ("handling_share", "lost_share"), of the guest or else of the host.
+export function currentShare(vm, key) {
+	return current(vm, "guest")?.[key] ?? current(vm, "host")?.[key] ?? NaN;
+}

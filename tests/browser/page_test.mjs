@@ -74,7 +74,7 @@ function frameTests(t) {
 
 	t.test("each tab shows its view, and says that it does", async () => {
 		const names = await page.locator("#tabs a").allInnerTexts();
-		assert.ok(names.includes("Boot"), names.join());
+		assert.ok(names.includes("Overview") && names.includes("Boot"), names.join());
 		for (const name of names) {
 			const tab = page.locator("#tabs").getByRole("link", { name, exact: true });
 			await tab.click();
@@ -84,6 +84,24 @@ function frameTests(t) {
 			assert.equal(await sections.count(), 1);
 			assert.equal(await sections.first().getAttribute("id"), `view-${name.toLowerCase()}`);
 		}
+	});
+
+	t.test("the history leads back, to the same VM", async () => {
+		await t.open(vmHash(t.vm));
+		await t.drawn("exits-chart");
+		await page.locator("#tabs").getByRole("link", { name: "Overview" }).click();
+		await t.until("overview", title, text => text === "Overview");
+		assert.match(page.url(), /#view=overview/);
+		await page.goBack();
+		await t.until("VM", title, text => text === t.vm);
+		await t.drawn("exits-chart");
+	});
+
+	t.test("who follows a tab by keyboard goes on reading below it", async () => {
+		await page.locator("#tabs").getByRole("link", { name: "Overview" }).focus();
+		await page.keyboard.press("Enter");
+		await t.until("overview", title, text => text === "Overview");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "title");
 	});
 
 	t.test("the first stop of the tab key leads past the list, and leaves the address", async () => {
