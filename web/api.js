@@ -75,6 +75,9 @@ export const vms = signal => need(`${API}/vms`, signal);
 export const boots = (vm, signal) => need(vmPath(vm, "boots"), signal);
 export const series = (vm, params, signal) => need(url(vmPath(vm, "series"), params), signal);
 export const sparklines = (params, signal) => need(url(`${API}/sparklines`, params), signal);
+export const reasons = (vm, params, signal) => need(url(vmPath(vm, "reasons"), params), signal);
+export const marks = (vm, params, signal) => need(url(vmPath(vm, "marks"), params), signal);
+export const gaps = (vm, params, signal) => need(url(vmPath(vm, "gaps"), params), signal);
 // Its 503 carries the same body as its 200.
 export const health = async () => (await get("/healthz")).body;
 

@@ -12,6 +12,8 @@
 //	chart.set(view);	// what is to be seen; see below
 //	chart.draw();		// tracks of the view were appended to
 //	chart.empty("No samples in this range.");	// words in the plot's place, "" for none
+//	chart.hide(ids);	// as if these had been clicked in the legend
+//	chart.name(title, note);
 //	chart.tools.append(link);	// beside the legend
 //	chart.destroy();
 //
@@ -87,6 +89,20 @@ export class Chart {
 		this.plot.addEventListener("keydown", event => this.gestures?.key(event));
 		this.observer = new ResizeObserver(() => this.resize());
 		this.observer.observe(this.plot);
+	}
+
+	// Changes what it is called.
+	name(title, note = "") {
+		if (this.title === title && this.note === note)
+			return;
+		this.title = title;
+		this.note = note;
+		this.root.querySelector("h2").replaceChildren(title, ...(note ? [h("small", {}, ` ${note}`)] : []));
+	}
+
+	// Hides the curves with these ids, and no others.
+	hide(ids) {
+		this.legend.hide(ids);
 	}
 
 	get hidden() {

@@ -149,19 +149,29 @@ function layer(g, segments, k) {
 	return path;
 }
 
+// The upper edge of area k where segments are so wide that it hides nothing.
+function seam(g, segments, k, least) {
+	const path = new Path2D();
+	for (const { from, to, left, right } of segments) {
+		if (g.x(to) - g.x(from) < least)
+			continue;
+		path.moveTo(g.x(from), g.y(left[k]));
+		path.lineTo(g.x(to), g.y(right[k]));
+	}
+	return path;
+}
+
 // curves from the lowest up, as stack() was given their tracks.
 export function drawStack(ctx, g, curves, segments, { ratio, strong }) {
 	curves.forEach((curve, k) => {
-		const path = layer(g, segments, k);
 		ctx.globalAlpha = strong !== null && strong !== curve.id ? 0.3 : 0.86;
 		ctx.fillStyle = colour(curve.colour);
-		ctx.fill(path);
+		ctx.fill(layer(g, segments, k));
 		// A seam, so that neighbours of like brightness stay apart.
 		ctx.globalAlpha = 0.75;
 		ctx.strokeStyle = colour("card");
-		ctx.lineWidth = 0.7 * ratio;
-		if (segments.length * ratio < (g.right - g.left) / 3)
-			ctx.stroke(path);
+		ctx.lineWidth = 0.8 * ratio;
+		ctx.stroke(seam(g, segments, k, 3 * ratio));
 	});
 	ctx.globalAlpha = 1;
 	labelStack(ctx, g, curves, segments, ratio);

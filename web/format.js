@@ -67,8 +67,9 @@ export function value(v, unit) {
 		return NONE;
 	if (like === "1")
 		return share(x);
-	if (like === "s" && x >= 0.01)
-		return duration(x);
+	if (like === "s")
+		return x >= 1 || x === 0 ? duration(x) : x >= 0.001 ? `${significant(x * 1e3)}${NNBSP}ms` :
+			`${significant(x * 1e6)}${NNBSP}µs`;
 	const [number, prefix] = scaled(x);
 	const text = prefix + (like ?? "");
 	return text ? `${number}${NNBSP}${text}` : number;

@@ -51,6 +51,8 @@ test("a value is read in its unit", () => {
 	assert.equal(format.value(250000, "us/s"), "25.0\u202f%");
 	assert.equal(format.value(1234567, "exits"), "1.23\u202fM");
 	assert.equal(format.value(90, "s"), "1\u202fmin 30\u202fs");
+	assert.equal(format.value(0.0034, "s"), "3.40\u202fms");
+	assert.equal(format.value(0.0000123, "s"), "12.3\u202fµs");
 	assert.equal(format.value(2048, "B/s"), "2.05\u202fkB/s");
 	assert.equal(format.value(NaN, "1"), format.NONE);
 	assert.equal(format.axis(250000, 50000, 500000, "us/s"), "25\u202f%");

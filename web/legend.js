@@ -70,10 +70,21 @@ export class Legend {
 		this.changed();
 	}
 
+	hide(ids) {
+		if (ids.length === this.hidden.size && ids.every(id => this.hidden.has(id)))
+			return;
+		this.hidden = new Set(ids);
+		this.show();
+	}
+
 	changed() {
+		this.show();
+		this.on.changed();
+	}
+
+	show() {
 		for (const [id, { button }] of this.entries)
 			button.setAttribute("aria-pressed", String(!this.hidden.has(id)));
-		this.on.changed();
 	}
 
 	value(id, text) {

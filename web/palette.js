@@ -36,3 +36,35 @@ export function colour(name) {
 	}
 	return known.get(name);
 }
+
+// Looks by name, which stay with their curve as long as others leave room for it.
+export class Looks {
+	known = new Map();
+
+	// ids: those that are shown together. Returns the look of each.
+	assign(ids) {
+		const taken = new Set(ids.map(id => this.known.get(id)).filter(n => n !== undefined));
+		let next = 0;
+		for (const id of ids) {
+			if (this.known.has(id))
+				continue;
+			while (taken.has(next))
+				next++;
+			taken.add(next);
+			this.known.set(id, next);
+		}
+		// Of two that were not shown together before, the latter gives way.
+		const used = new Set();
+		for (const id of ids) {
+			if (used.has(this.known.get(id))) {
+				let free = 0;
+				while (used.has(free) || taken.has(free))
+					free++;
+				this.known.set(id, free);
+				taken.add(free);
+			}
+			used.add(this.known.get(id));
+		}
+		return new Map(ids.map(id => [id, look(this.known.get(id))]));
+	}
+}

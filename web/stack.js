@@ -84,31 +84,51 @@ function segment(walkers, from, to, slope) {
 	return { from, to, left, right };
 }
 
-// What is left of `whole` without the tracks: a track on the whole's intervals.
-export function rest(whole, tracks) {
+// What is left of `whole` without the tracks: a track on the whole's intervals. slope: of what
+// adds up, at the ends of these.
+export function rest(whole, tracks, slope = false) {
 	const track = emptyTrack();
 	const at = tracks.map(() => 0);
+	const left = (v, known) => {
+		// What floating point leaves over is nothing.
+		return v - known > v * 1e-6 ? v - known : 0;
+	};
+	let before = 0;
 	for (let i = 0; i < whole.t.length; i++) {
 		const start = startOf(whole, i), end = whole.t[i];
 		let known = 0;
 		tracks.forEach((t, k) => {
-			while (at[k] < t.t.length && t.t[at[k]] <= start)
+			while (at[k] < t.t.length && (slope ? t.t[at[k]] < end : t.t[at[k]] <= start))
 				at[k]++;
-			for (let j = at[k]; j < t.t.length; j++) {
-				const begin = startOf(t, j);
-				if (begin >= end)
-					break;
-				known += t.v[j] * (Math.min(end, t.t[j]) - Math.max(start, begin));
-			}
+			known += slope ? reached(t, at[k], end) : held(t, at[k], start, end);
 		});
-		const left = whole.v[i] - known / (end - start);
-		// What floating point leaves over is nothing.
-		const v = left > whole.v[i] * 1e-6 ? left : 0;
+		const v = left(whole.v[i], known);
 		track.t.push(end);
 		track.dt.push(whole.dt[i]);
 		track.v.push(v);
-		track.min.push(v);
+		track.min.push(slope ? Math.min(before, v) : v);
 		track.max.push(v);
+		before = v;
 	}
 	return track;
+}
+
+// A sum's value at x, which interval i ends at or behind.
+function reached(track, i, x) {
+	if (i === track.t.length)
+		return i ? track.v[i - 1] : 0;
+	const start = startOf(track, i);
+	return start < x ? valueAt(track, i, start, x, true) : track.min[i];
+}
+
+// A rate's mean over start..end, from interval i on.
+function held(track, i, start, end) {
+	let sum = 0;
+	for (; i < track.t.length; i++) {
+		const begin = startOf(track, i);
+		if (begin >= end)
+			break;
+		sum += track.v[i] * (Math.min(end, track.t[i]) - Math.max(start, begin));
+	}
+	return sum / (end - start);
 }

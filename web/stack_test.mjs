@@ -54,3 +54,10 @@ test("the rest is what the parts leave of the whole, in time", () => {
 	// Rounding is not a rest.
 	assert.deepEqual(rest(track([1], [1], [0.3]), [track([1], [1], [0.1]), track([1], [1], [0.2])]).v, [0]);
 });
+
+test("so it is of what adds up, at each end", () => {
+	const whole = track([1, 2], [1, 1], [10, 30], { min: [0, 10] });
+	const part = track([2], [2], [8], { min: [0], max: [8] });
+	const other = rest(whole, [part], true);
+	assert.deepEqual([other.min, other.v], [[0, 6], [6, 22]]);
+});

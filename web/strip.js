@@ -136,8 +136,10 @@ function drawLines(ctx, g, lines, top, ratio) {
 			continue;
 		labelled.push(left);
 		const room = g.right - left > 84 * ratio;
+		const next = Math.min(...lines.map(l => g.x(l.x)).filter(x => x > left + 1), Infinity);
 		ctx.textAlign = room ? "left" : "right";
-		ctx.fillText(clip(ctx, label, 160 * ratio), left + (room ? 5 : -5) * ratio, top + 8 * ratio);
+		ctx.fillText(clip(ctx, label, Math.min(160 * ratio, room ? next - left - 8 * ratio : Infinity)),
+			left + (room ? 5 : -5) * ratio, top + 8 * ratio);
 	}
 	ctx.setLineDash([]);
 	ctx.textAlign = "left";

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A list to choose curves from: most of it first, with a box to search in when it is long.
+
+import { h, setText, swatch } from "./dom.js";
+
+const SEARCH_FROM = 10;
+
+export class Chooser {
+	// on: pick(ids), or pick(null) for the usual ones. most: that can be chosen.
+	constructor(root, most, on) {
+		this.root = root;
+		this.most = most;
+		this.on = on;
+		this.rows = new Map();
+		this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search the list" });
+		this.search.addEventListener("input", () => this.filter());
+		this.usual = h("button", { type: "button" }, "The usual ones");
+		this.usual.addEventListener("click", () => this.on.pick(null));
+		this.list = h("ul", { class: "choices" });
+		this.said = h("p", { class: "said", role: "status" });
+		this.tools = h("div", { class: "toolbar" }, this.search, this.usual);
+		root.append(this.tools, this.list, this.said);
+	}
+
+	// entries: {id, label, title, text, share (of the longest bar, or NaN), look}; chosen: a Set.
+	set(entries, chosen, picked) {
+		this.chosen = chosen;
+		this.usual.hidden = !picked;
+		this.search.hidden = entries.length < SEARCH_FROM;
+		this.tools.hidden = this.usual.hidden && this.search.hidden;
+		const rows = new Map(entries.map(entry => [entry.id, this.rows.get(entry.id) ?? this.row(entry)]));
+		const order = [...rows.values()].map(row => row.item);
+		const focus = document.activeElement;
+		this.rows = rows;
+		if (order.length !== this.list.children.length || order.some((item, i) => item !== this.list.children[i])) {
+			this.list.replaceChildren(...order);
+			if (focus?.isConnected && this.list.contains(focus))
+				focus.focus();
+		}
+		for (const entry of entries)
+			this.fill(rows.get(entry.id), entry);
+		this.filter();
+	}
+
+	row(entry) {
+		const box = h("input", { type: "checkbox" });
+		box.addEventListener("change", () => this.pick(entry.id, box.checked));
+		const row = { box, mark: h("span", { class: "mark" }), name: h("span", { class: "name" }),
+			text: h("span", { class: "text" }), bar: h("span", { class: "bar" }) };
+		row.item = h("li", {}, h("label", {}, box, row.mark, row.name, row.text), row.bar);
+		return row;
+	}
+
+	fill(row, entry) {
+		row.box.checked = this.chosen.has(entry.id);
+		row.label = entry.label;
+		setText(row.name, entry.label);
+		row.name.title = entry.title ?? entry.label;
+		setText(row.text, entry.text);
+		row.bar.style.transform = `scaleX(${Number.isFinite(entry.share) ? entry.share : 0})`;
+		const key = row.box.checked && entry.look ? entry.look.colour : "";
+		if (row.key !== key) {
+			row.key = key;
+			row.mark.replaceChildren(...(key ? [swatch(entry.look.colour, entry.look.dash)] : []));
+		}
+	}
+
+	pick(id, on) {
+		const ids = new Set(this.chosen);
+		if (on && ids.size >= this.most) {
+			this.rows.get(id).box.checked = false;
+			setText(this.said, `${this.most} at once are enough: take one away first.`);
+			return;
+		}
+		setText(this.said, "");
+		if (on)
+			ids.add(id);
+		else
+			ids.delete(id);
+		this.on.pick([...ids]);
+	}
+
+	filter() {
+		const wanted = this.search.hidden ? "" : this.search.value.trim().toLowerCase();
+		for (const { item, label } of this.rows.values())
+			item.hidden = !label.toLowerCase().includes(wanted);
+	}
+}
