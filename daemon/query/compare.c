@@ -170,6 +170,6 @@ int compare_reasons(const struct compare *compare, const struct phases_part *con
 	}
 	qsort(list, count, sizeof(*list), by_most);
 	*ret_reasons = list;
-	*ret_count = count;
+	*ret_count = count < COMPARE_REASONS_MAX ? count : COMPARE_REASONS_MAX;
 	return 0;
 }

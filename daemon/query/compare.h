@@ -7,6 +7,8 @@
 
 #define COMPARE_MIN 2
 #define COMPARE_MAX 8
+/* More rows than any two kinds of CPU have; what counts less is left out. */
+#define COMPARE_REASONS_MAX 512
 
 struct compare {
 	enum sample_source source;	/* of all of them */
@@ -43,7 +45,7 @@ struct compare_reason {
 };
 
 /*
- * All reasons of @parts, those with the largest count in any of them first. Returns 0 with a list
+ * The reasons of @parts, those with the largest count in any of them first. Returns 0 with a list
  * that the caller frees and that is valid as long as @compare, or -ENOMEM.
  */
 int compare_reasons(const struct compare *compare, const struct phases_part *const *parts,

@@ -13,7 +13,7 @@
 #include "daemon/query/bootphase.h"
 #include "daemon/query/totals.h"
 
-/* A guest that has more reasons than this in one phase: the others are in no list. */
+/* A guest that has more reasons than this in a phase, or in all: the others are in no list. */
 #define PHASES_REASONS_MAX 512
 
 /* A counter's increase, and the time that it is known of; without that nothing is known. */
@@ -30,7 +30,7 @@ struct phases_part {
 	uint64_t shared;		/* of these, from intervals over an edge */
 	struct phases_sum handling, away;	/* cycles; away: without idle */
 	bool has_reason_handling, has_reason_away;
-	struct totals totals;		/* its exits are those that have a reason */
+	struct totals totals;		/* its exits are those by the reasons in it */
 };
 
 struct phases {

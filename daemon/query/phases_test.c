@@ -311,11 +311,58 @@ static void test_known(void)
 	history_done(&h);
 }
 
+/* A guest that makes up reasons, other ones in each sample. */
+static void test_many_reasons(void)
+{
+	struct history h = { .dir = "/tmp/vmexit-history-XXXXXX" };
+	struct testsample_reason reasons[400];
+	struct phases phases;
+	struct store *store;
+	struct query *query;
+	struct boot *boot;
+	struct boot of;
+
+	if (!mkdtemp(h.dir))
+		abort();
+	snprintf(h.path, sizeof(h.path), "%s/v.db", h.dir);
+	if (store_open(h.path, &store) < 0)
+		abort();
+	boot = store_boot(store, store_vm(store, "uuid", "vm"), BOOT_CREATED, "1", HISTORY_T0);
+	for (uint64_t i = 0; i < 5; i++) {
+		struct sample sample = testsample(i + 1, 400 * (i + 1));
+
+		for (uint32_t n = 0; n < 400; n++)
+			reasons[n] = (struct testsample_reason){ 400 * i + n, 1, 7, 0 };
+		testsample_reasons(&sample, reasons, 400);
+		sample.t_wall_ns = HISTORY_T0 + (i + 1) * 1000000000;
+		if (store_add(store, boot, SOURCE_GUEST, &sample) < 0)
+			abort();
+	}
+	add_phase(store, boot, 1000, "kernel", 2000000000);
+	add_phase(store, boot, 1001, "userspace", 3000000000);
+	store_free(store);
+	if (query_open(h.path, &query) < 0 || query_boot(query, 1, 0, &of) < 0 ||
+	    phases_read(query, &of, SOURCE_GUEST, &phases) < 0)
+		abort();
+	ok(phases.count == 3 && phases.total.exits.sum == 2000 &&
+		   phases.parts[0].totals.count == PHASES_REASONS_MAX &&
+		   phases.parts[1].totals.count == 400 &&
+		   phases.total.totals.count == PHASES_REASONS_MAX,
+	   "of reasons without end only so many are listed, in a phase and in all");
+	ok(phases.parts[0].totals.reasons[PHASES_REASONS_MAX - 1].handling_cycles == 7 &&
+		   phases.total.totals.reasons[0].handling_cycles == 7,
+	   "and of these all is known");
+	phases_done(&phases);
+	query_free(query);
+	history_done(&h);
+}
+
 int main(void)
 {
 	log_init("phases_test", LOG_ERROR - 1);
 	test_known();
 	test_samples();
 	test_rollups();
+	test_many_reasons();
 	return done_testing();
 }
