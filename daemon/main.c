@@ -94,10 +94,11 @@ static void on_flush(void *ctx)
 	struct store_stats stats;
 	int what = store_flush(p->store, now_ns());
 
-	if (what > 0)
-		collect_committed(p->collect);
+	/* HTTP first: who is told that something is stored finds it there. */
 	store_get_stats(p->store, &stats);
 	http_flushed(p->http, what, &stats);
+	if (what > 0)
+		collect_committed(p->collect);
 	store_set_age(p->store, age_now_ns(&p->calm));
 	work_for_a_while(p->store);
 }

@@ -9,10 +9,12 @@
 
 #define ANSWER_JSON "application/json; charset=utf-8"
 
+struct answertext;
 struct asset;
 
 enum answer_kind {
 	ANSWER_TEXT,		/* `text` */
+	ANSWER_SHARED,		/* `shared` */
 	ANSWER_ASSET,		/* `asset`, a part of the page */
 	ANSWER_EXPORT,		/* what `exporter` gives */
 	ANSWER_GRAPH,		/* `graph` of `series`, yet to be drawn */
@@ -24,6 +26,8 @@ struct answer {
 	enum answer_kind kind;
 	const char *type;	/* content type */
 	char *text;
+	unsigned int good_for_ms;	/* others may have it, until the next commit; 0: nobody */
+	struct answertext *shared;	/* answercache.h; of whoever sends it */
 	const struct asset *asset;
 	struct exporter *exporter;
 	struct graph graph;

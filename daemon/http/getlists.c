@@ -4,6 +4,9 @@
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
 
+/* What is not stored, as how many exits a poll costs, may change without a commit. */
+#define VMS_GOOD_MS 1000
+
 void get_health(struct apipart *c)
 {
 	if (!apipart_known(c, ""))
@@ -15,8 +18,10 @@ void get_health(struct apipart *c)
 
 void get_vms(struct apipart *c)
 {
-	if (apipart_known(c, ""))
-		apipart_json(c, jsonout_vms(c->query, c->vitals, &c->answer->text));
+	if (!apipart_known(c, ""))
+		return;
+	apipart_json(c, jsonout_vms(c->query, c->vitals, &c->answer->text));
+	c->answer->good_for_ms = VMS_GOOD_MS;
 }
 
 void get_reasons(struct apipart *c)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "daemon/http/change.h"
@@ -92,10 +93,21 @@ static enum MHD_Result add_param(void *cls, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
+static int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
 static enum MHD_Result answer(struct http_request *request, const char *method, const char *path)
 {
 	struct params params = { .count = 0 };
+	struct answercache *cache = &request->listener->cache;
 	struct store_stats stats;
+	uint64_t commits;
+	int64_t now_ms;
 
 	if (request->listener->tcp &&
 	    !hostnames_has(&request->http->hostnames, httpsend_header(request, "Host")))
@@ -120,9 +132,14 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_param, &params);
 	pthread_mutex_lock(&request->http->lock);
 	stats = request->http->stats;
+	commits = request->http->commits;
 	pthread_mutex_unlock(&request->http->lock);
+	now_ms = monotonic_ms();
+	if (answercache_get(cache, path, &params, commits, now_ms, &request->answer))
+		return httpsend_answer(request);
 	api_get(request->listener->query, path, &params, &stats, request->http->settings->vitals,
 		&request->answer);
+	answercache_put(cache, path, &params, commits, now_ms, &request->answer);
 	return httpsend_answer(request);
 }
 
@@ -239,6 +256,7 @@ static int start(struct http *http, struct http_listener *listener)
 
 	if (listener->fd < 0)
 		return 0;
+	listener->cache.held = &listener->held;
 	r = query_open(http->settings->database, &listener->query);
 	if (r < 0)
 		return r;
@@ -299,6 +317,7 @@ static void stop(struct http_listener *listener)
 		MHD_stop_daemon(listener->daemon);
 	else if (listener->fd >= 0)
 		close(listener->fd);
+	answercache_done(&listener->cache);
 	query_free(listener->query);
 }
 
@@ -329,6 +348,7 @@ void http_flushed(struct http *http, int what, const struct store_stats *stats)
 {
 	pthread_mutex_lock(&http->lock);
 	http->stats = *stats;
+	http->commits += what > 0;
 	pthread_mutex_unlock(&http->lock);
 	if (what > 0)
 		live_committed(http->live, what & STORE_RECORDS);

@@ -97,6 +97,20 @@ enum MHD_Result httpsend_text(struct http_request *request)
 	return send_response(request, hand_over(request, text, *text ? strlen(*text) : 0));
 }
 
+static enum MHD_Result send_shared(struct http_request *request)
+{
+	struct answertext *text = request->answer.shared;
+	size_t size;
+	const char *bytes = answertext_bytes(text, &size);
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		size, (void *)bytes, answertext_drop, text);
+
+	if (!response)
+		answertext_drop(text);
+	request->answer.shared = NULL;
+	return send_response(request, response);
+}
+
 enum MHD_Result httpsend_fail(struct http_request *request, int status, const char *message)
 {
 	answer_fail(&request->answer, status, "%s", message);
@@ -307,6 +321,8 @@ enum MHD_Result httpsend_answer(struct http_request *request)
 	switch (request->answer.kind) {
 	case ANSWER_TEXT:
 		return httpsend_text(request);
+	case ANSWER_SHARED:
+		return send_shared(request);
 	case ANSWER_ASSET:
 		return send_asset(request);
 	case ANSWER_EXPORT:

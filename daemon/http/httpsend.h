@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "daemon/http/answercache.h"
 #include "daemon/http/api.h"
 #include "daemon/http/hostnames.h"
 #include "daemon/http/live.h"
@@ -29,6 +30,7 @@ struct http_listener {
 	/* Of its thread: */
 	size_t held;			/* bytes of answers that are not fetched yet */
 	unsigned int exports;		/* under way */
+	struct answercache cache;
 };
 
 struct http {
@@ -44,6 +46,7 @@ struct http {
 	struct http_request *waiting;	/* live streams that are suspended */
 	unsigned int drawing;
 	struct store_stats stats;
+	uint64_t commits;
 };
 
 /* One request, from its first line to its last byte. */
