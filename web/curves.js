@@ -102,7 +102,7 @@ export function drawBands(ctx, g, curves) {
 			ctx.globalAlpha = 0.09;
 			ctx.fill(area(g, curve.track, "v", null));
 		}
-		ctx.globalAlpha = curves.length <= 2 ? 0.28 : 0.16;
+		ctx.globalAlpha = curves.length <= 2 ? 0.28 : curves.length <= 4 ? 0.16 : 0.1;
 		ctx.fill(area(g, curve.track, "max", "min"));
 	});
 	ctx.globalAlpha = 1;

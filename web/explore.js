@@ -23,6 +23,8 @@ const LOAD_EVERY_MS = 350;
 const TAIL_EVERY_MS = 2000;
 const SETTLE_MS = 250;
 const RELOAD_AFTER = 2000;	// appended points, before asking for merged ones again
+const COMMIT_S = 3;		// samples take a moment to be committed: the end of what is followed
+const STALE_S = 60;		// without a sample, a VM of unknown state is taken for ended
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 
 export class Explore {
@@ -126,9 +128,21 @@ export class Explore {
 
 	// ---- time ----
 
+	// The newest that there is, or now if more is to come: what ended ends with its last sample.
 	edge() {
-		const newest = this.data?.range.to === null ? this.data.end() + this.base() : -Infinity;
-		return Math.max(this.page.now() - 3, Number.isFinite(newest) ? newest : -Infinity);
+		const { guest, host } = this.vm;
+		const newest = Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity, ...this.boots.map(b => b.closed ?? -Infinity));
+		const now = this.page.now();
+		if (this.grows() || !Number.isFinite(newest))
+			return Math.max(now - COMMIT_S, Number.isFinite(newest) ? newest : -Infinity);
+		return newest;
+	}
+
+	// Whether samples come, or may come.
+	grows() {
+		const { guest, host, state } = this.vm;
+		const newest = Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity);
+		return this.boots[0]?.closed === null && (state === "running" || newest > this.page.now() - STALE_S);
 	}
 
 	base() {
@@ -144,7 +158,7 @@ export class Explore {
 	}
 
 	follows() {
-		return timeline.follows(this.state.span, this.boots);
+		return this.grows() && timeline.follows(this.state.span, this.boots);
 	}
 
 	moves() {
@@ -154,15 +168,15 @@ export class Explore {
 	zoom(from, to) {
 		if (!this.data)
 			return;
-		const span = timeline.spanTo(this.state.span, from, to, this.boots, this.full());
-		this.state = { ...this.state, span };
+		this.before ??= this.state.span;
+		this.state = { ...this.state, span: timeline.spanTo(this.state.span, from, to, this.boots, this.full()) };
 		this.page.go(kinds.writeState(this.state));
 		this.render();
 		if (this.lacks())
 			this.later();
 	}
 
-	// What a zoom began with, or the usual range.
+	// What zooming began with, or the usual range.
 	reset() {
 		const { boot } = this.state.span;
 		this.change({ span: this.before ?? { boot, from: null, to: null, last: boot === null ? USUAL_LAST_S : null } });
@@ -189,10 +203,11 @@ export class Explore {
 
 	// Whether the window needs data that are not here, or in finer steps.
 	lacks() {
-		const { range, merged } = this.data;
+		const { range, merged, seen } = this.data;
 		const { from, to } = this.window();
-		return from < range.from || (range.to !== null && to > range.to) || range.to === null && !this.follows() ||
-			range.to !== null && this.follows() || merged && Math.abs((to - from) / this.data.seen - 1) > 0.02;
+		const there = (range.from === null || from >= range.from) &&
+			(range.to === null || to <= range.to && !this.follows());
+		return !there || merged && Math.abs((to - from) / seen - 1) > 0.02;
 	}
 
 	// ---- what is shown ----
@@ -238,7 +253,6 @@ export class Explore {
 			const data = this.request(margin);
 			// What the stream says of reasons begins before what is asked for ends.
 			const detail = this.page.detail(this.state.by === "reason" && this.follows() && !this.state.sum ? vm.id : null);
-			const happened = data.events(signal).catch(error => this.failed(error, signal));
 			if (this.data)
 				await detail;
 			await data.load(this.points() * (data.seen ? (data.width / data.seen) : 1), signal);
@@ -249,7 +263,8 @@ export class Explore {
 			if (data.range.to === null)
 				this.recent.forEach(sample => this.take(sample));
 			this.render();
-			await happened;
+			// Behind the curves, which they shall not hold up.
+			await data.events(signal);
 			if (!signal.aborted)
 				this.render();
 		} catch (error) {
@@ -271,7 +286,7 @@ export class Explore {
 		const more = (to - from) * margin;
 		const whole = boot && span.from === null && span.last === null;
 		const range = { boot: boot?.boot, base: boot?.opened ?? 0, from: whole ? null : from - more,
-			to: whole && boot.closed !== null || this.follows() ? null : to + more };
+			to: whole || this.follows() ? null : to + more };
 		const data = new Data(this.vm.id, this.state, this.source(), range);
 		data.seen = to - from;
 		data.width = (range.to ?? to) - (range.from ?? from);
@@ -322,8 +337,8 @@ export class Explore {
 		this.drawPanes(this.contents());
 		this.settling ??= setTimeout(() => this.settle(), SETTLE_MS);
 		this.controls.set(this.state, this.boots, { source: this.source(), follows: this.follows(),
-			open: timeline.follows({ ...this.state.span, from: null }, this.boots),
-			zoomed: this.state.span.from !== null, window: { from: from + base, to: to + base } });
+			open: this.grows() && timeline.follows({ ...this.state.span, from: null }, this.boots),
+			zoomed: this.state.span.from !== null || !!this.before, window: { from: from + base, to: to + base } });
 	}
 
 	// The groups that are drawn, in order.
@@ -489,7 +504,7 @@ export class Explore {
 		if (state.by === "reason") {
 			const value = r => r[state.what] ?? NaN;
 			const most = Math.max(...data.ranking.filter(r => r.number !== kinds.IDLE_REASON).map(value));
-			return data.ranking.map(r => ({ id: String(r.number), label: r.name ?? String(r.number),
+			return data.ranking.filter(r => value(r) > 0).map(r => ({ id: String(r.number), label: r.name ?? String(r.number),
 				title: `reason ${r.number}`, share: Math.min(1, value(r) / most),
 				text: state.what === "count" ? format.count(value(r)) : format.value(value(r), "s") }));
 		}
