@@ -14,12 +14,16 @@
 /* Standard deviation of a normal distribution by the median of absolute deviations. */
 #define BY_MEDIAN 1.4826
 
+/* The median of so many residuals, taken evenly, is near enough that of all. */
+#define RESIDUALS 4096
+
 struct walk {
 	const struct bursts_interval *intervals;
 	size_t count;
 	bool *in_burst;			/* the path */
 	bool *came_from;		/* two for each interval: the state before, of either state */
-	double *residuals;
+	double residuals[RESIDUALS];
+	double median;			/* of the rates, by time */
 	double base, dispersion;
 };
 
@@ -35,6 +39,44 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* A rate, and how long it was that. */
+struct weighted {
+	double rate, seconds;
+};
+
+static int by_rate(const void *a, const void *b)
+{
+	double x = ((const struct weighted *)a)->rate, y = ((const struct weighted *)b)->rate;
+
+	return x < y ? -1 : x > y;
+}
+
+/* The least rate that half of the time is not exceeded. */
+static int find_median(struct walk *w)
+{
+	struct weighted *rates = calloc(w->count, sizeof(*rates));
+	double all = 0, below = 0;
+	size_t n = 0;
+
+	if (!rates)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->count; i++) {
+		double seconds = length(&w->intervals[i]);
+
+		if (!(seconds > 0))
+			continue;
+		rates[n++] = (struct weighted){ w->intervals[i].count / seconds, seconds };
+		all += seconds;
+	}
+	qsort(rates, n, sizeof(*rates), by_rate);
+	for (size_t i = 0; i < n && below < all / 2; i++) {
+		w->median = rates[i].rate;
+		below += rates[i].seconds;
+	}
+	free(rates);
+	return 0;
+}
+
 /* The mean of what is in no burst. False if that is nothing. */
 static bool find_base(struct walk *w)
 {
@@ -46,16 +88,16 @@ static bool find_base(struct walk *w)
 		sum += w->intervals[i].count;
 		seconds += length(&w->intervals[i]);
 	}
-	w->base = seconds > 0 ? sum / seconds : 0;
+	w->base = fmax(seconds > 0 ? sum / seconds : 0, w->median);
 	return w->base > 0;
 }
 
 static void find_dispersion(struct walk *w)
 {
-	size_t n = 0;
+	size_t n = 0, step = (w->count + RESIDUALS - 1) / RESIDUALS;
 	double deviation;
 
-	for (size_t i = 0; i < w->count; i++) {
+	for (size_t i = 0; i < w->count; i += step) {
 		double expected = w->base * length(&w->intervals[i]);
 
 		if (!w->in_burst[i] && expected > 0)
@@ -135,7 +177,6 @@ int bursts_find(const struct bursts_interval *intervals, size_t count, struct bu
 {
 	_cleanup_free_ bool *in_burst = NULL;
 	_cleanup_free_ bool *came_from = NULL;
-	_cleanup_free_ double *residuals = NULL;
 	struct bursts bursts = { .enough = count >= BURSTS_INTERVALS_MIN };
 	struct walk w = { .intervals = intervals, .count = count };
 	int r;
@@ -146,9 +187,11 @@ int bursts_find(const struct bursts_interval *intervals, size_t count, struct bu
 	}
 	w.in_burst = in_burst = calloc(count, sizeof(*in_burst));
 	w.came_from = came_from = calloc(count, 2 * sizeof(*came_from));
-	w.residuals = residuals = calloc(count, sizeof(*residuals));
-	if (!in_burst || !came_from || !residuals)
+	if (!in_burst || !came_from)
 		return -ENOMEM;
+	r = find_median(&w);
+	if (r < 0)
+		return r;
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		if (!find_base(&w))
 			break;

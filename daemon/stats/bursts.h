@@ -20,7 +20,8 @@
  * residuals' sizes, which bursts do not move: (1.4826 * median(|n - b t| / sqrt(b t)))^2, at
  * least 1. The base rate b is the mean of the intervals in state 0: first of all of them, then
  * from path to path until that does not change any more (segmental k-means: B.-H. Juang,
- * L. Rabiner, IEEE Trans. ASSP 38, 1990).
+ * L. Rabiner, IEEE Trans. ASSP 38, 1990); but not below the rate that half of the time is not
+ * exceeded: what goes on for most of the time is no burst.
  */
 #ifndef DAEMON_BURSTS_H
 #define DAEMON_BURSTS_H
@@ -51,7 +52,7 @@ struct burst {
 
 struct bursts {
 	bool enough;			/* intervals to say anything; else there is nothing else */
-	double base;			/* rate outside of bursts, a second */
+	double base;			/* usual rate, a second */
 	double dispersion;		/* f */
 	double seconds, events;		/* of all bursts */
 	struct burst *list;		/* by time */

@@ -66,12 +66,13 @@ static void test_noise(void)
 		for (size_t k = 0; k < N; k++)
 			sum += x[k].count;
 		found += b.count > 0;
-		off += b.count == 0 && fabs(b.base - sum / N) > 1e-6 * rate;
+		off += b.count == 0 && (b.base < sum / N * 0.999999 || b.base > sum / N * 1.01 + 1);
 		bursts_done(&b);
 	}
 	/* 1.2 are expected at most. */
 	ok(found <= 1, "Poisson noise has bursts in %d of 600 runs", found);
-	ok(off == 0, "its base is its mean");
+	/* The median of few events may be above. */
+	ok(off == 0, "its base is its mean, or hardly more");
 }
 
 /* Counts by a rate that itself wanders: more than Poisson scatter, and no burst. */
@@ -168,6 +169,19 @@ static void test_edges(void)
 	bursts_done(&b);
 }
 
+/* What is usual is no burst, however little there is else. */
+static void test_usual(void)
+{
+	static struct bursts_interval x[N];
+	struct bursts b;
+
+	for (size_t i = 0; i < N; i++)
+		x[i] = (struct bursts_interval){ i, i + 1, poisson(i % 5 < 3 ? 500 : 50), false };
+	b = find(x, N);
+	ok(b.count == 0 && b.base >= 450, "what goes on for most of the time is no burst");
+	bursts_done(&b);
+}
+
 static void test_nothing(void)
 {
 	struct bursts_interval x[N] = { 0 };
@@ -246,6 +260,7 @@ int main(void)
 	test_wandering();
 	test_planted();
 	test_edges();
+	test_usual();
 	test_nothing();
 	test_best();
 	return done_testing();
