@@ -122,7 +122,7 @@ void distribution_of(struct distribution_value *values, size_t count,
 
 /* Whether all that a tier would be read for is in it, and how much. */
 static int measure(struct query *query, const struct query_filter *filter,
-		   enum sample_source source, int tier, bool *ret_fits)
+		   enum sample_source source, int tier, uint64_t max, bool *ret_fits)
 {
 	uint64_t values = 0;
 	bool all = true;
@@ -149,17 +149,16 @@ static int measure(struct query *query, const struct query_filter *filter,
 		r = r == -ENOENT ? 0 : r;
 	}
 	free(boots);
-	*ret_fits = all && values <= DISTRIBUTION_VALUES_MAX;
+	*ret_fits = all && values <= max;
 	return r;
 }
 
-/* The finest tier that will do. */
-static int choose_tier(struct query *query, const struct query_filter *filter,
-		       enum sample_source source, int *ret_tier)
+int distribution_tier(struct query *query, const struct query_filter *filter,
+		      enum sample_source source, uint64_t max, int *ret_tier)
 {
 	for (int tier = 0; tier < ROLLUP_TIERS; tier++) {
 		bool fits;
-		int r = measure(query, filter, source, tier, &fits);
+		int r = measure(query, filter, source, tier, max, &fits);
 
 		if (r < 0)
 			return r;
@@ -170,8 +169,7 @@ static int choose_tier(struct query *query, const struct query_filter *filter,
 	return 0;
 }
 
-/* The values of @series, which is one curve in each of some boots. */
-static int gather(const struct series *series, struct distribution *ret_distribution)
+int distribution_of_series(const struct series *series, struct distribution *ret_distribution)
 {
 	struct distribution *d = ret_distribution;
 	double min = INFINITY, max = -INFINITY, from = INFINITY, to = -INFINITY;
@@ -222,13 +220,13 @@ int distribution_read(struct query *query, const struct query_filter *filter,
 	struct series_options options = { .unmerged = true };
 	struct query_filter one = *filter;
 	struct series *series = NULL;
-	int r = choose_tier(query, filter, source, &options.tier);
+	int r = distribution_tier(query, filter, source, DISTRIBUTION_VALUES_MAX, &options.tier);
 
 	one.sources = 1 << source;
 	if (r == 0)
 		r = series_read(query, &one, want, 1, &options, &series);
 	if (r == 0)
-		r = is_several(series) ? -E2BIG : gather(series, ret_distribution);
+		r = is_several(series) ? -E2BIG : distribution_of_series(series, ret_distribution);
 	if (r == 0)
 		ret_distribution->resolution_ns = rollup_width_ns[options.tier];
 	series_free(series);

@@ -62,6 +62,16 @@ struct distribution_value {
 void distribution_of(struct distribution_value *values, size_t count,
 		     struct distribution *distribution);
 
+/* Of the values of one curve in each of some boots. Returns 0, -ENOENT without any, or -ENOMEM. */
+int distribution_of_series(const struct series *series, struct distribution *ret_distribution);
+
+/*
+ * The finest tier that has all of @filter's boots for @source, in @max values at most; the
+ * coarsest where none has. Returns 0 or -errno.
+ */
+int distribution_tier(struct query *query, const struct query_filter *filter,
+		      enum sample_source source, uint64_t max, int *ret_tier);
+
 /*
  * Of @want's values in @filter's boots for @source, all taken together. From samples where
  * all of these are there, else from buckets. Returns 0, -ENOENT if there is no value, -E2BIG if
