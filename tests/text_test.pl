@@ -50,9 +50,10 @@ my %homes = (
 	'microhttpd.h' => qr{^daemon/http/(http|httpsend)\.[ch]$},
 	'libvirt/libvirt.h' => qr{^daemon/(base/loop|libvirt/\w+|host/virtstats)\.c$},
 	'jansson.h' => qr{^daemon/(form/json\w+|http/change|ctl/\w+)\.[ch]$},
-	'curl/curl.h' => qr{^daemon/ctl/client\.c$},
 	'gsl/gsl_rng.h' => qr{^daemon/stats/\w+\.c$},
 	'gsl/gsl_statistics_double.h' => qr{^daemon/stats/\w+\.c$},
+	'curl/curl.h' => qr{^daemon/ctl/(client|link)\.c$},
+	'curses.h' => qr{^daemon/ctl/(topscreen|terminfo)\.c$},
 	'ini.h' => qr{^(daemon/base/config|guest-agent/options)\.c$},
 );
 for my $header (sort keys %homes) {

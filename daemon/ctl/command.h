@@ -52,9 +52,9 @@ struct command {
 #define COMMAND_OPTION_DATABASE \
 	{ "database", 0, "FILE", "the database [" COMMAND_DATABASE "]" }
 
-extern const struct command command_list, command_attach, command_detach, command_rate;
 extern const struct command command_graph;
 extern const struct command command_compare, command_marks;
+extern const struct command command_top, command_list, command_attach, command_detach, command_rate;
 extern const struct command command_export, command_import, command_sql, command_backup;
 
 #endif

@@ -8,6 +8,7 @@
 
 const struct command *const commands_all[] = {
 	&command_list,
+	&command_top,
 	&command_attach,
 	&command_detach,
 	&command_rate,

@@ -3,12 +3,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "daemon/ctl/answer.h"
 #include "daemon/ctl/clean.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/command.h"
+#include "daemon/ctl/vmnote.h"
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
@@ -34,47 +34,6 @@ static json_t *best_source(json_t *vm, const char **ret_name)
 	return json_object_get(vm, "host");
 }
 
-/* "YYYY-MM-DD HH:MM:SS". */
-static const char *moment(double seconds, char text[32])
-{
-	time_t t = seconds;
-	struct tm tm;
-
-	localtime_r(&t, &tm);
-	strftime(text, 32, "%Y-%m-%d %H:%M:%S", &tm);
-	return text;
-}
-
-/* What it costs the VM that the host's counters are read. */
-static void print_poll_cost(json_t *vm)
-{
-	json_t *cost = json_object_get(json_object_get(vm, "host"), "poll_exits");
-
-	if (json_is_real(cost) && json_real_value(cost) >= 0.1)
-		printf("  each reading by the host causes %.1f exits", json_real_value(cost));
-}
-
-/* Words behind a VM's numbers: what is wrong with it, and with them. */
-static void print_trouble(json_t *vm)
-{
-	json_t *stuck = json_object_get(vm, "stuck");
-	json_t *quarantined = json_object_get(vm, "quarantined");
-	const char *reason = json_string_value(json_object_get(vm, "reason"));
-	const char *cause = "";
-	json_int_t samples;
-	double since;
-	char text[32];
-
-	if (json_is_number(stuck))
-		printf("  QEMU stuck since %s", moment(json_number_value(stuck), text));
-	else if (reason && *reason)
-		printf("  %s", reason);
-	if (json_unpack(quarantined, "{sF,sI,ss}", "since", &since, "samples", &samples, "cause",
-			&cause) == 0)
-		printf("  %lld samples quarantined since %s (%s)", (long long)samples,
-		       moment(since, text), cause);
-}
-
 static void print_vm(json_t *vm)
 {
 	const char *name = "", *state = "", *agent = "", *source;
@@ -82,6 +41,7 @@ static void print_vm(json_t *vm)
 	json_t *exits = json_object_get(latest, "exits");
 	json_t *rate = json_object_get(latest, "exits_rate");
 	json_t *share = json_object_get(latest, "handling_share");
+	char note[VMNOTE_MAX], clean[VMNOTE_MAX];
 
 	(void)json_unpack(vm, "{ss,ss,ss}", "name", &name, "state", &state, "agent", &agent);
 	print_name(name);
@@ -99,9 +59,10 @@ static void print_vm(json_t *vm)
 	else
 		printf(" %10s", "-");
 	printf("  %s", json_is_integer(exits) ? source : "-");
-	print_poll_cost(vm);
-	print_trouble(vm);
-	putchar('\n');
+	vmnote_text(vm, note, sizeof(note));
+	if (*note)
+		clean_text(note, INT_MAX, clean, sizeof(clean));
+	printf("%s%s\n", *note ? "  " : "", *note ? clean : "");
 }
 
 static int print_table(const char *text)
