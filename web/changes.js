@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What changed between boots, in figures and words, from an answer of /compare: the first
+// boot is the baseline, the others are set against it. Pure functions.
+
+import * as format from "./format.js";
+
+export const BOOTS_MAX = 8;
+export const LETTERS = "ABCDEFGH";
+const NNBSP = "\u202f";
+const SAME = 0.01;		// what differs by less is called the same
+const MENTIONED = 2;		// reasons named in a sentence
+
+// "VM:BOOT,VM:BOOT" of the address; what is no boot, and a boot twice, is left out.
+export function readBoots(text) {
+	const boots = [];
+	for (const part of (text ?? "").split(",")) {
+		const [, vm, number] = /^(.+):(\d{1,9})$/.exec(part) ?? [];
+		const boot = Number(number);
+		if (vm && boots.length < BOOTS_MAX && !boots.some(b => b.vm === vm && b.boot === boot))
+			boots.push({ vm, boot });
+	}
+	return boots;
+}
+
+export function writeBoots(boots) {
+	return boots.map(b => `${b.vm}:${b.boot}`).join(",");
+}
+
+// ratio is null against nothing.
+export function difference(base, value) {
+	if (!Number.isFinite(base) || !Number.isFinite(value))
+		return null;
+	return { absolute: value - base, ratio: base === 0 ? null : value / base - 1 };
+}
+
+// "+12 %"; from ten times on as a multiple.
+export function percent(ratio) {
+	if (ratio === null || !Number.isFinite(ratio))
+		return "";
+	const p = Math.abs(ratio) * 100;
+	const sign = ratio < 0 ? "−" : "+";
+	if (ratio >= 9)
+		return `×${NNBSP}${format.count(ratio + 1)}`;
+	if (p < 0.05)
+		return `±0${NNBSP}%`;
+	return `${sign}${p.toFixed(p < 9.95 ? 1 : 0)}${NNBSP}%`;
+}
+
+export function signed(value, show) {
+	return value < 0 ? `−${show(-value)}` : value > 0 ? `+${show(value)}` : show(0);
+}
+
+// Rows with `values`, one a boot, in the order of what changed most, known before unknown.
+export function ranked(rows) {
+	const most = ({ values: [base, ...others] }) =>
+		Math.max(-1, ...others.map(v => Math.abs((v ?? 0) - (base ?? 0))).filter(Number.isFinite));
+	return rows.map(row => ({ ...row, most: row.values.some(Number.isFinite) ? most(row) : -1 }))
+		.sort((a, b) => b.most - a.most);
+}
+
+// The phases that end by themselves and that both boots have gone through: how long "running"
+// is, is the user's business.
+export function commonPhases(phases, at) {
+	const done = p => p && p.complete !== false && Number.isFinite(p.exits);
+	return phases.filter(p => p.name !== "running" && p.to !== null && done(p.boots[0]) && done(p.boots[at]));
+}
+
+function sums(phases, at) {
+	const ret = { exits: 0, seconds: 0, reasons: new Map() };
+	for (const { boots } of phases) {
+		const p = boots[at];
+		ret.exits += p.exits;
+		ret.seconds += p.seconds;
+		for (const r of p.reasons ?? []) {
+			const name = r.name ?? String(r.number);
+			ret.reasons.set(name, (ret.reasons.get(name) ?? 0) + r.count);
+		}
+	}
+	return ret;
+}
+
+// "mostly hlt (−5 120) and io (−1 210)": the reasons that moved the way the sum did.
+function mostly(base, other) {
+	const direction = Math.sign(other.exits - base.exits);
+	const names = new Set([...base.reasons.keys(), ...other.reasons.keys()]);
+	const moved = [...names].map(name => ({ name,
+		by: (other.reasons.get(name) ?? 0) - (base.reasons.get(name) ?? 0) }))
+		.filter(r => Math.sign(r.by) === direction).sort((a, b) => Math.abs(b.by) - Math.abs(a.by));
+	const least = Math.abs(moved[0]?.by ?? 0) / 3;
+	return moved.filter(r => Math.abs(r.by) >= least).slice(0, MENTIONED)
+		.map(r => `${r.name} (${signed(r.by, format.count)})`).join(" and ");
+}
+
+// Whether both boots' exits are counted under the same names.
+function comparable(reasons, at) {
+	const spaces = i => reasons.filter(r => r.boots[i]).map(r => r.namespace);
+	const base = new Set(spaces(0));
+	return base.size > 0 && spaces(at).some(n => base.has(n));
+}
+
+function span(phases) {
+	const names = phases.map(p => p.name);
+	if (names[0] === "firmware" && names.at(-1) === "userspace")
+		return "From power-on to the end of its start";
+	return `In ${names.join(", ").replace(/, ([^,]+)$/, " and $1")}`;
+}
+
+function moreOrFewer(ratio, absolute) {
+	if (ratio !== null && Math.abs(ratio) < SAME)
+		return "about as many exits as";
+	const much = ratio === null ? "" : ratio >= 9 ? `${format.count(ratio + 1)} times as many exits as` :
+		`${percent(Math.abs(ratio)).slice(1)} `;
+	if (much.endsWith("as"))
+		return much;
+	return `${much}${absolute < 0 ? "fewer" : "more"} exits than`;
+}
+
+// What boot `at` did otherwise than the first, in one sentence; names: how boots are called.
+export function sentence({ boots, phases, reasons }, at, names) {
+	const common = commonPhases(phases, at);
+	if (!common.length)
+		return rates(boots, at, names);
+	const base = sums(common, 0), other = sums(common, at);
+	const { absolute, ratio } = difference(base.exits, other.exits);
+	const same = ratio !== null && Math.abs(ratio) < SAME;
+	const cause = same ? "" : comparable(reasons, at) ? mostly(base, other) : "";
+	const longer = other.seconds - base.seconds;
+	const time = Math.abs(longer) < SAME * base.seconds ? "in the same time" :
+		`in ${format.duration(Math.abs(longer))} ${longer < 0 ? "less" : "more"}`;
+	return `${span(common)}, ${names[at]} took ${moreOrFewer(ratio, absolute)} ${names[0]} ` +
+		`(${format.count(other.exits)} against ${format.count(base.exits)}` +
+		`${cause ? `; mostly ${cause}` : ""}), ${time}.`;
+}
+
+// Without phases to set beside each other only the rate tells.
+function rates(boots, at, names) {
+	const change = difference(boots[0].rate, boots[at].rate);
+	if (!change)
+		return `${names[at]} and ${names[0]} have no phase in common that both went through.`;
+	return `Per second, ${names[at]} took ${moreOrFewer(change.ratio, change.absolute)} ${names[0]} ` +
+		`(${format.rate(boots[at].rate)} against ${format.rate(boots[0].rate)}): ` +
+		"there is no phase that both went through to its end.";
+}
+
+// The boots from the most changed to the least, as {at, text}.
+export function verdicts(answer, names) {
+	const change = at => {
+		const common = commonPhases(answer.phases, at);
+		const [base, other] = common.length ? [sums(common, 0).exits, sums(common, at).exits] :
+			[answer.boots[0].rate, answer.boots[at].rate];
+		return Math.abs(difference(base, other)?.ratio ?? 0);
+	};
+	return answer.boots.map((b, at) => at).slice(1).sort((a, b) => change(b) - change(a))
+		.map(at => ({ at, text: sentence(answer, at, names) }));
+}
