@@ -8,13 +8,19 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Test::More;
 use Daemon;
+use Recordings;
 
-# A browser test, and what vmexitd serves for it: a recording's VM, nothing, or a fleet of
-# guests that are played now.
+# Boots of several VMs in one database.
+my @several = (['debian-svm', 'guest', 1], ['trace-1hz', 'guest', 2], ['debian-svm', 'guest', 3], ['trace-1hz', 'guest', 4],
+	       ['trace-1hz', 'web', 1], ['debian-svm', 'web', 7], ['debian-svm', 'a-server-with-a-long-name', 12], ['debian-vmx', 'intel', 1]);
+
+# A browser test, and what vmexitd serves for it: a recording's VM, several of them, nothing, or
+# a fleet of guests that are played now.
 my @tests = (
 	['page', 'nothing', '--expect-empty'],
 	['page', 'debian-svm', '--vm', 'guest'],
 	['boot', 'debian-svm', '--vm', 'guest'],
+	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['overview', 'fleet'],
 );
 
@@ -36,6 +42,7 @@ for (@tests) {
 		if (-d "$FindBin::Bin/data/$recording") {
 			system("gzip -dc $FindBin::Bin/data/$recording/vmexit.db.gz >$dir/v.db") == 0 or die "$recording: $?";
 		}
+		recordings("$dir/v.db", "$build/vmexitd", @several) if $recording eq 'several';
 		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}

@@ -78,6 +78,7 @@ export const sparklines = (params, signal) => need(url(`${API}/sparklines`, para
 export const reasons = (vm, params, signal) => need(url(vmPath(vm, "reasons"), params), signal);
 export const marks = (vm, params, signal) => need(url(vmPath(vm, "marks"), params), signal);
 export const gaps = (vm, params, signal) => need(url(vmPath(vm, "gaps"), params), signal);
+export const compare = (params, signal) => need(url(`${API}/compare`, params), signal);
 // Its 503 carries the same body as its 200.
 export const health = async () => (await get("/healthz")).body;
 

@@ -8,6 +8,7 @@ export const BOOTS_MAX = 8;
 export const LETTERS = "ABCDEFGH";
 const NNBSP = "\u202f";
 const SAME = 0.01;		// what differs by less is called the same
+const COVERED = 0.95;		// of its time
 const MENTIONED = 2;		// reasons named in a sentence
 
 // "VM:BOOT,VM:BOOT" of the address; what is no boot, and a boot twice, is left out.
@@ -58,44 +59,53 @@ export function ranked(rows) {
 		.sort((a, b) => b.most - a.most);
 }
 
-// The phases that end by themselves and that both boots have gone through: how long "running"
-// is, is the user's business.
-export function commonPhases(phases, at) {
-	const done = p => p && p.complete !== false && Number.isFinite(p.exits);
-	return phases.filter(p => p.name !== "running" && p.to !== null && done(p.boots[0]) && done(p.boots[at]));
+// Whether of a phase, or of a whole boot, next to all exits are known.
+export function isCovered({ covered, seconds }) {
+	return covered >= COVERED * seconds;
+}
+
+// The phases that end by themselves and that the boots `which` (indices) have gone through: how
+// long "running" is, is the user's business.
+export function commonPhases(phases, which) {
+	const done = p => p && Number.isFinite(p.exits) && isCovered(p);
+	return phases.filter(p => p.name !== "running" && which.every(i => done(p.boots[i])));
+}
+
+// The reasons of some phases, each with sums over all of them: rows as in answer.reasons.
+export function reasonsWithin(phases, boots) {
+	const rows = new Map();
+	for (const { reasons } of phases) {
+		for (const r of reasons) {
+			const key = `${r.namespace}:${r.number}`;
+			const { boots: sums } = rows.get(key) ?? rows.set(key, { ...r, boots: boots.map(() => null) }).get(key);
+			r.boots.forEach((b, i) => b && (sums[i] = added(sums[i], b)));
+		}
+	}
+	return [...rows.values()];
+}
+
+function added(sum, { count, handling, away }) {
+	const plus = (a, b) => a === null || b === null ? null : a + b;
+	return sum ? { count: plus(sum.count, count), handling: plus(sum.handling, handling), away: plus(sum.away, away) } :
+		{ count, handling, away };
 }
 
 function sums(phases, at) {
-	const ret = { exits: 0, seconds: 0, reasons: new Map() };
-	for (const { boots } of phases) {
-		const p = boots[at];
-		ret.exits += p.exits;
-		ret.seconds += p.seconds;
-		for (const r of p.reasons ?? []) {
-			const name = r.name ?? String(r.number);
-			ret.reasons.set(name, (ret.reasons.get(name) ?? 0) + r.count);
-		}
-	}
-	return ret;
+	const sum = key => phases.reduce((total, { boots }) => total + boots[at][key], 0);
+	return { exits: sum("exits"), seconds: sum("seconds") };
 }
 
 // "mostly hlt (−5 120) and io (−1 210)": the reasons that moved the way the sum did.
-function mostly(base, other) {
-	const direction = Math.sign(other.exits - base.exits);
-	const names = new Set([...base.reasons.keys(), ...other.reasons.keys()]);
-	const moved = [...names].map(name => ({ name,
-		by: (other.reasons.get(name) ?? 0) - (base.reasons.get(name) ?? 0) }))
+function mostly(phases, boots, at, direction) {
+	const name = boots[0].namespace;
+	if (!name || name !== boots[at].namespace)
+		return "";	// other CPUs, other reasons
+	const moved = reasonsWithin(phases, boots).filter(r => r.boots[0] && r.boots[at])
+		.map(r => ({ name: r.name ?? r.number, by: r.boots[at].count - r.boots[0].count }))
 		.filter(r => Math.sign(r.by) === direction).sort((a, b) => Math.abs(b.by) - Math.abs(a.by));
 	const least = Math.abs(moved[0]?.by ?? 0) / 3;
 	return moved.filter(r => Math.abs(r.by) >= least).slice(0, MENTIONED)
 		.map(r => `${r.name} (${signed(r.by, format.count)})`).join(" and ");
-}
-
-// Whether both boots' exits are counted under the same names.
-function comparable(reasons, at) {
-	const spaces = i => reasons.filter(r => r.boots[i]).map(r => r.namespace);
-	const base = new Set(spaces(0));
-	return base.size > 0 && spaces(at).some(n => base.has(n));
 }
 
 function span(phases) {
@@ -116,14 +126,14 @@ function moreOrFewer(ratio, absolute) {
 }
 
 // What boot `at` did otherwise than the first, in one sentence; names: how boots are called.
-export function sentence({ boots, phases, reasons }, at, names) {
-	const common = commonPhases(phases, at);
+export function sentence({ boots, phases }, at, names) {
+	const common = commonPhases(phases, [0, at]);
 	if (!common.length)
 		return rates(boots, at, names);
 	const base = sums(common, 0), other = sums(common, at);
 	const { absolute, ratio } = difference(base.exits, other.exits);
 	const same = ratio !== null && Math.abs(ratio) < SAME;
-	const cause = same ? "" : comparable(reasons, at) ? mostly(base, other) : "";
+	const cause = same ? "" : mostly(common, boots, at, Math.sign(absolute));
 	const longer = other.seconds - base.seconds;
 	const time = Math.abs(longer) < SAME * base.seconds ? "in the same time" :
 		`in ${format.duration(Math.abs(longer))} ${longer < 0 ? "less" : "more"}`;
@@ -145,7 +155,7 @@ function rates(boots, at, names) {
 // The boots from the most changed to the least, as {at, text}.
 export function verdicts(answer, names) {
 	const change = at => {
-		const common = commonPhases(answer.phases, at);
+		const common = commonPhases(answer.phases, [0, at]);
 		const [base, other] = common.length ? [sums(common, 0).exits, sums(common, at).exits] :
 			[answer.boots[0].rate, answer.boots[at].rate];
 		return Math.abs(difference(base, other)?.ratio ?? 0);

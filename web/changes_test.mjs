@@ -1,24 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from "node:assert/strict";
 import test from "node:test";
-import { commonPhases, difference, percent, ranked, readBoots, sentence, signed, verdicts,
+import { commonPhases, difference, percent, ranked, readBoots, reasonsWithin, sentence, signed, verdicts,
 	writeBoots } from "./changes.js";
 import { count } from "./format.js";
 
 const plain = text => text.replaceAll("\u202f", " ");
 
-const P = (seconds, exits, reasons = {}, more = {}) => ({ seconds, exits, rate: exits / seconds, complete: true,
-	reasons: Object.entries(reasons).map(([name, n], number) => ({ number, name, count: n })), ...more });
+const P = (seconds, exits, reasons = {}, more = {}) => ({ seconds, covered: seconds, exits, rate: exits / seconds,
+	reasons, ...more });
 
+// An answer of /compare, from each phase's parts of the boots.
 function answer(phases, spaces = ["svm", "svm"]) {
-	const boots = spaces.map((_, i) => {
+	const boots = spaces.map((namespace, i) => {
 		const own = Object.values(phases).map(p => p[i]).filter(p => p);
 		const sum = key => own.reduce((a, p) => a + p[key], 0);
-		return { vm: "x", boot: i + 1, seconds: sum("seconds"), exits: sum("exits"), rate: sum("exits") / sum("seconds") };
+		return { boot: i + 1, namespace, seconds: sum("seconds"), exits: sum("exits"), rate: sum("exits") / sum("seconds") };
 	});
-	return { boots, phases: Object.entries(phases).map(([name, b]) => ({ name, boots: b })),
-		reasons: [...new Set(spaces)].map(namespace => ({ namespace, number: 1, name: "hlt",
-			boots: spaces.map(s => s === namespace ? { count: 1, rate: 1 } : null) })) };
+	const reasons = parts => [...new Set(spaces)].flatMap(namespace =>
+		[...new Set(parts.flatMap((p, i) => p && spaces[i] === namespace ? Object.keys(p.reasons) : []))].map(name => ({
+			namespace, name, number: ["hlt", "io", "msr", "npf", "HLT"].indexOf(name),
+			boots: parts.map((p, i) => p && spaces[i] === namespace ? { count: p.reasons[name] ?? 0, handling: 1, away: null } : null),
+		})));
+	return { boots, phases: Object.entries(phases).map(([name, parts]) => ({ name, boots: parts, reasons: reasons(parts) })) };
 }
 
 test("the boots of an address", () => {
@@ -78,14 +82,26 @@ test("reasons of different CPUs are not blamed on each other", () => {
 	assert.doesNotMatch(sentence(a, 1, ["A", "B"]), /mostly/);
 });
 
-test("a phase that is not over, is missing or unknown is not compared", () => {
-	const a = answer({ kernel: [P(10, 1000), P(10, 1000, {}, { complete: false })], initramfs: [P(1, 1), null],
+test("a phase that is in parts unknown, is missing or goes on is not compared", () => {
+	const a = answer({ kernel: [P(10, 1000), P(10, 1000, {}, { covered: 9 })], initramfs: [P(1, 1), null],
 		running: [P(5, 5), P(5, 5)] });
-	assert.deepEqual(commonPhases(a.phases, 1), []);
+	assert.deepEqual(commonPhases(a.phases, [0, 1]), []);
 	assert.match(plain(sentence(a, 1, ["A", "B"])), /^Per second, B took .* exits (than|as) A/);
+	const nearly = answer({ kernel: [P(10, 1000), P(10, 1000, {}, { covered: 9.6 })] });
+	assert.equal(commonPhases(nearly.phases, [0, 1]).length, 1);
 });
 
 test("the boot that changed most is named first", () => {
 	const a = answer({ kernel: [P(10, 1000), P(10, 1100), P(10, 500)] }, ["svm", "svm", "svm"]);
 	assert.deepEqual(verdicts(a, ["A", "B", "C"]).map(v => v.at), [2, 1]);
+});
+
+test("reasons of some phases only", () => {
+	const a = answer({ kernel: [P(1, 30, { hlt: 20, io: 10 }), P(1, 5, { HLT: 5 })],
+		initramfs: [P(1, 7, { hlt: 7 }), P(1, 1, { HLT: 1 })], running: [P(9, 900, { hlt: 900 }), P(9, 1, { HLT: 1 })] }, ["svm", "vmx"]);
+	const rows = reasonsWithin(commonPhases(a.phases, [0, 1]), a.boots);
+	assert.deepEqual(rows.map(r => [r.namespace, r.name, r.boots[0]?.count, r.boots[1]?.count]),
+		[["svm", "hlt", 27, undefined], ["svm", "io", 10, undefined], ["vmx", "HLT", undefined, 6]]);
+	assert.equal(rows[0].boots[0].handling, 2);
+	assert.equal(rows[0].boots[0].away, null);
 });

@@ -3,6 +3,7 @@
 // that the arrow keys have gone to, in the order of time; a click or Enter chooses it.
 
 import { h } from "./dom.js";
+import { colour } from "./palette.js";
 
 const NEAR_PX = 24;
 const LEFT = 66, RIGHT = 16, TOP = 12, BOTTOM = 46;
@@ -65,7 +66,6 @@ export class Scatter {
 		});
 		this.canvas.addEventListener("dblclick", () => this.at >= 0 && this.on.choose(this.points[this.at]));
 		new ResizeObserver(() => this.draw()).observe(this.root);
-		matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
 	}
 
 	// x and y: {label, show(v)} of the axes; label: what it shows, in words.
@@ -116,8 +116,6 @@ export class Scatter {
 		Object.assign(this.canvas, { width: width * ratio, height: height * ratio });
 		const ctx = this.canvas.getContext("2d");
 		ctx.scale(ratio, ratio);
-		const style = getComputedStyle(this.root);
-		const colour = name => style.getPropertyValue(`--${name}`).trim();
 		const range = (at, pixels) => scale(Math.min(...this.points.map(p => p[at])),
 			Math.max(...this.points.map(p => p[at])), Math.max(2, pixels));
 		if (!this.points.length)
@@ -125,14 +123,14 @@ export class Scatter {
 		const xs = range(1, (width - LEFT - RIGHT) / 90), ys = range(2, (height - TOP - BOTTOM) / 50);
 		const px = v => LEFT + (v - xs.from) / (xs.to - xs.from) * (width - LEFT - RIGHT);
 		const py = v => height - BOTTOM - (v - ys.from) / (ys.to - ys.from) * (height - TOP - BOTTOM);
-		this.axes(ctx, { width, height, xs, ys, px, py, colour });
+		this.axes(ctx, { width, height, xs, ys, px, py });
 		this.placed = this.points.map(([, x, y]) => [px(x), py(y)]);
-		this.dots(ctx, colour);
-		this.fit(ctx, { xs, ys, px, py, colour, width, height });
-		this.ring(ctx, colour);
+		this.dots(ctx);
+		this.fit(ctx, { xs, ys, px, py, width, height });
+		this.ring(ctx);
 	}
 
-	axes(ctx, { width, height, xs, ys, px, py, colour }) {
+	axes(ctx, { width, height, xs, ys, px, py }) {
 		ctx.font = FONT;
 		ctx.lineWidth = 1;
 		ctx.strokeStyle = colour("grid");
@@ -161,7 +159,7 @@ export class Scatter {
 		ctx.restore();
 	}
 
-	dots(ctx, colour) {
+	dots(ctx) {
 		const radius = this.points.length > 600 ? 2.2 : 3.2;
 		ctx.fillStyle = colour("guest");
 		ctx.globalAlpha = this.points.length > 200 ? 0.45 : 0.65;
@@ -173,7 +171,7 @@ export class Scatter {
 		ctx.globalAlpha = 1;
 	}
 
-	fit(ctx, { xs, px, py, colour, width, height }) {
+	fit(ctx, { xs, px, py, width, height }) {
 		const best = line(this.points);
 		if (!best)
 			return;
@@ -191,7 +189,7 @@ export class Scatter {
 		ctx.restore();
 	}
 
-	ring(ctx, colour) {
+	ring(ctx) {
 		const spot = this.placed[this.at];
 		if (!spot)
 			return;

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A table of what changed: a row for a phase or a reason, a column for each boot, the first
+// of which is the baseline. A change is said by an arrow, a sign, a bar to the left or right.
+
+import { h } from "./dom.js";
+import { LETTERS, difference, percent, ranked, signed } from "./changes.js";
+
+const SHOWN = 12;	// rows, before the rest is asked for
+
+function bar(value, most) {
+	const part = most > 0 ? Math.min(1, Math.abs(value) / most) * 50 : 0;
+	const fill = h("i", { class: value < 0 ? "down" : "up" });
+	fill.style.width = `${part.toFixed(1)}%`;
+	return h("span", { class: "diverging", "aria-hidden": "true" }, fill);
+}
+
+export class ChangeTable {
+	// what: the head of the first column; by: the sort at first, "change" or "order".
+	constructor(what, id) {
+		this.what = what;
+		this.by = "change";
+		this.body = h("tbody", {});
+		this.head = h("tr", {});
+		this.table = h("table", { class: "changes", "aria-labelledby": id }, h("thead", {}, this.head), this.body);
+		this.more = h("button", { type: "button", class: "rest" });
+		this.more.addEventListener("click", () => {
+			this.all = true;
+			this.draw();
+		});
+		this.root = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": id }, this.table);
+	}
+
+	// rows: {name, title, values, notes, about, group, place, show(value), delta(difference)} with a
+	// value, a note and whether it is about that for each boot. Groups stay together; place "top" or "bottom" is where a row
+	// stays, out of the ranking. names: of the boots.
+	set(rows, names) {
+		Object.assign(this, { rows, names });
+		this.draw();
+	}
+
+	draw() {
+		const { rows, by, names } = this;
+		const [top, bottom] = ["top", "bottom"].map(place => rows.filter(r => r.place === place));
+		const others = rows.filter(r => !r.place);
+		const groups = [...new Set(others.map(r => r.group))];
+		const sorted = by === "change" ? groups.flatMap(group => ranked(others.filter(r => r.group === group))) : others;
+		const shown = this.all ? sorted : sorted.slice(0, SHOWN);
+		const sizes = others.flatMap(r => r.values.slice(1).map(v => Math.abs(v - r.values[0]))).filter(Number.isFinite);
+		const most = Math.max(0, ...sizes);
+		this.head.replaceChildren(this.heading("order", this.what), ...names.map((name, i) => i === 0 ?
+			h("th", { scope: "col", title: name }, h("b", { class: "letter" }, LETTERS[0]), " baseline") :
+			this.heading("change", h("b", { class: "letter" }, LETTERS[i]), i, name)));
+		this.body.replaceChildren(...[...top, ...shown, ...bottom].map(row => this.row(row, row.place ? 0 : most)));
+		this.more.hidden = shown.length === sorted.length;
+		this.more.textContent = `Show all ${sorted.length}`;
+	}
+
+	heading(by, content, i = 0, title = null) {
+		const th = h("th", { scope: "col", title });
+		if (i > 1) {
+			th.append(content);
+			return th;
+		}
+		const button = h("button", { type: "button", class: "sort" }, content, by === "change" ? " change" : null);
+		button.addEventListener("click", () => {
+			this.by = by;
+			this.draw();
+			this.head.querySelector(`[aria-sort] button`)?.focus();
+		});
+		if (this.by === by)
+			th.setAttribute("aria-sort", by === "change" ? "descending" : "ascending");
+		th.append(button);
+		return th;
+	}
+
+	row({ name, title, values, notes, about, place, show, delta }, most) {
+		return h("tr", { class: place }, h("th", { scope: "row", title }, name),
+			...values.map((v, i) => h("td", {}, h("span", { class: "value" }, about?.[i] ? "≈ " : "", show(v)),
+				notes?.[i] ? h("small", {}, ` ${notes[i]}`) : null,
+				i > 0 ? this.change(values[0], v, most, delta ?? show) : null)));
+	}
+
+	change(base, value, most, show) {
+		const change = difference(base, value);
+		if (!change)
+			return null;
+		const { absolute, ratio } = change;
+		const way = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
+		return h("span", { class: absolute ? "change" : "change same" }, most > 0 ? bar(absolute, most) : null,
+			h("span", { class: "by" }, h("span", { "aria-hidden": "true" }, `${way} `),
+				[signed(absolute, show), percent(ratio)].filter(t => t).join(", ")));
+	}
+}
+
