@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/query/alignednames.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/query/kind.h"
+#include "daemon/query/spans.h"
+#include "kernel/uapi/vmexit_cpuid.h"
+
+struct name {
+	struct key key;
+	char name[DETAIL_NAME_MAX];
+	double sum;
+	bool has_last;
+	uint64_t last;
+};
+
+struct choosing {
+	struct name *names;
+	size_t count, room;
+};
+
+bool alignednames_equal(const struct key *key, const struct key *stored)
+{
+	if (key->kind != KEY_PROCESS || stored->kind != KEY_PROCESS)
+		return key_equal(key, stored);
+	return key->name_len == stored->name_len &&
+	       memcmp(key->name, stored->name, key->name_len) == 0;
+}
+
+/* NULL: no memory, or (*ret_full) too many. */
+static struct name *name_of(struct choosing *c, const struct key *key, bool *ret_full)
+{
+	struct name *n;
+
+	*ret_full = false;
+	for (size_t i = 0; i < c->count; i++) {
+		c->names[i].key.name = c->names[i].name;
+		if (alignednames_equal(&c->names[i].key, key))
+			return &c->names[i];
+	}
+	*ret_full = c->count == ALIGNED_NAMES_MAX;
+	if (*ret_full)
+		return NULL;
+	if (c->count == c->room) {
+		size_t room = c->room ? 2 * c->room : 64;
+		struct name *more = realloc(c->names, room * sizeof(*more));
+
+		if (!more)
+			return NULL;
+		c->names = more;
+		c->room = room;
+	}
+	n = &c->names[c->count++];
+	*n = (struct name){ .key = *key };
+	if (key->kind == KEY_PROCESS)
+		n->key.id = 0;
+	if (key->name_len)
+		memcpy(n->name, key->name, key->name_len);
+	n->key.name = n->name;
+	return n;
+}
+
+/*
+ * What a unit or interrupt source grew by is told by the lists that have it, however many
+ * samples between them have none.
+ */
+static void add_growth(struct name *n, const struct span *span)
+{
+	uint64_t before = n->has_last ? n->last : span->point.first;
+
+	if (span->point.last >= before)
+		n->sum += span->point.last - before;
+	n->last = span->point.last;
+	n->has_last = true;
+}
+
+static int add_spans(void *ctx, size_t want, const struct key *key, const struct span *spans,
+		     size_t count)
+{
+	struct choosing *c = ctx;
+	struct name *n;
+	bool full;
+
+	(void)want;
+	/* Time that a vCPU had nothing to do is no exit's. */
+	if (kind_is_by_reason(key) && key->id == VMEXIT_REASON_IDLE)
+		return 0;
+	n = name_of(c, key, &full);
+	if (!n)
+		return full ? 0 : -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		if (key->kind == KEY_INTERRUPT || key->kind == KEY_UNIT)
+			add_growth(n, &spans[i]);
+		else
+			n->sum += spans[i].point.sum;
+	}
+	return 0;
+}
+
+/* Greatest sum first; else by what they are called, so that the order does not change. */
+static int by_sum(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+
+	if (x->sum != y->sum)
+		return x->sum < y->sum ? 1 : -1;
+	if (x->key.id != y->key.id)
+		return x->key.id < y->key.id ? -1 : 1;
+	return strncmp(x->name, y->name, sizeof(x->name));
+}
+
+static size_t put_curves(struct choosing *c, const struct aligned_want *want, size_t index,
+			 struct aligned_curve *curves, size_t room)
+{
+	size_t count = 0;
+
+	if (c->count)
+		qsort(c->names, c->count, sizeof(*c->names), by_sum);
+	for (; count < c->count && count < room && count < want->most; count++) {
+		struct aligned_curve *curve = &curves[count];
+
+		/* What never grew is not worth a curve. */
+		if (c->names[count].sum <= 0)
+			break;
+		*curve = (struct aligned_curve){
+			.key = c->names[count].key,
+			.want = index,
+			.source = want->source,
+			.sum = c->names[count].sum,
+			.stride = 1,
+		};
+		memcpy(curve->name, c->names[count].name, sizeof(curve->name));
+	}
+	return count;
+}
+
+int alignednames_choose(struct query *query, const struct query_filter *filter,
+			const struct alignedgrid *grid, const struct aligned_want *want,
+			size_t index, struct aligned_curve *curves, size_t room,
+			size_t *ret_count)
+{
+	const struct spans_want any = { .key = want->key, .any = true };
+	struct choosing c = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; i < grid->parts_count && r == 0; i++) {
+		struct spans_of of = {
+			.boot = &grid->parts[i].boot,
+			.source = want->source,
+			.from_ns = filter->from_ns ? filter->from_ns : INT64_MIN,
+			.to_ns = filter->to_ns ? filter->to_ns : INT64_MAX,
+		};
+
+		for (size_t k = 0; k < c.count; k++)
+			c.names[k].has_last = false;
+		r = spans_read(query, &of, ROLLUP_TIERS - 1, &any, 1, add_spans, &c);
+	}
+	if (r == 0)
+		*ret_count = put_curves(&c, want, index, curves, room);
+	free(c.names);
+	return r;
+}
