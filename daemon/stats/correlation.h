@@ -52,8 +52,8 @@ void correlation_curve_free(struct correlation_curve *curve);
  * Correlate two curves of the same grid, cells i of y with i - lag of x, at the lag of at
  * most @lag_max cells where |Pearson's r| is greatest; of equal ones the shortest, positive
  * first. Spearman's is Pearson's r of the ranks of these pairs, equal values having the mean of
- * their ranks. A curve is constant where its values differ by less than 1e-9 of the
- * greatest. Returns 0 or -ENOMEM.
+ * their ranks. A curve is constant where its standard deviation is not above a millionth of
+ * its greatest value anywhere. Returns 0 or -ENOMEM.
  */
 int correlation_of(const struct correlation_curve *x, const struct correlation_curve *y,
 		   const struct correlation_part *parts, size_t parts_count, int lag_max,

@@ -110,7 +110,7 @@ static void test_definitions(void)
 		size_t count = 40 + chance() * (CELLS - 40), n;
 		struct correlation_part parts[2] = { { 0, count / 3 }, { count / 3, count } };
 		/* Few different values make ties; an offset is what rates have. */
-		double levels = 2 + chance() * 30, offset = chance() < 0.5 ? 0 : 1e6;
+		double levels = 2 + chance() * 30, offset = chance() < 0.5 ? 0 : 1e4;
 		struct correlation c;
 
 		for (size_t i = 0; i < count; i++) {
@@ -163,7 +163,7 @@ static void test_unknown(void)
 	for (size_t i = 0; i < CELLS; i++) {
 		x[i] = chance();
 		y[i] = i % 45 ? NAN : chance();
-		flat[i] = 0.1 + 0.2 + i % 3 * 1e-17 + (i % 2 ? 1e-16 : 0);
+		flat[i] = 0.3 + (i % 2 ? 1e-16 : 0);
 		none[i] = NAN;
 	}
 	c = correlate(x, y, CELLS, NULL, 0, 0);
@@ -174,6 +174,15 @@ static void test_unknown(void)
 	ok(correlate(flat, x, CELLS, NULL, 0, 5).why == CORRELATION_X_CONSTANT,
 	   "x is constant, but for rounding");
 	ok(correlate(x, flat, CELLS, NULL, 0, 5).why == CORRELATION_Y_CONSTANT, "so is y");
+	/* Constant where both are known, while the curve is not. */
+	for (size_t i = 0; i < CELLS; i++) {
+		flat[i] = i < CELLS / 2 ? 1e6 * chance() : 0;
+		y[i] = i < CELLS / 2 ? NAN : chance();
+	}
+	c = correlate(flat, y, CELLS, NULL, 0, 5);
+	ok(c.why == CORRELATION_KNOWN && c.lag > 0, "or is where the other is known, at some lags");
+	c = correlate(flat, y, CELLS, NULL, 0, 0);
+	ok(c.why == CORRELATION_X_CONSTANT, "and at others not");
 	ok(correlate(x, none, CELLS, NULL, 0, 5).why == CORRELATION_NONE, "y has no value");
 	ok(correlate(x, x, 0, NULL, 0, 5).why == CORRELATION_NONE, "nor has a grid without cells");
 	for (size_t i = 0; i < 40; i++)
