@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* The namespace of a VM's reasons: of the boot asked for, else of its latest. */
-static int namespace_of(struct apipart *c, const struct boot *boot, uint32_t *ret_namespace)
+int apicurves_namespace(struct apipart *c, const struct boot *boot, uint32_t *ret_namespace)
 {
 	struct boot latest = { 0 };
 	int r = boot->number ? 0 : query_boot(c->query, c->vm.id, 0, &latest);
@@ -22,7 +21,7 @@ bool apicurves_select(struct apipart *c, size_t kinds_max, struct apicurves *s)
 	memset(s, 0, sizeof(*s));
 	if (!apipart_filter(c, true, &s->filter, &s->boot))
 		return false;
-	r = namespace_of(c, &s->boot, &namespace);
+	r = apicurves_namespace(c, &s->boot, &namespace);
 	if (r < 0) {
 		apipart_fail_reading(c, r);
 		return false;

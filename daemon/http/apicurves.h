@@ -13,6 +13,12 @@ struct apicurves {
 	struct series *series;
 };
 
+/*
+ * The namespace of a VM's reasons: of the boot asked for, else (number 0) of its latest; 0 if it is
+ * not known. Returns 0 or -errno.
+ */
+int apicurves_namespace(struct apipart *c, const struct boot *boot, uint32_t *ret_namespace);
+
 /* Parse what /series and the graphs have in common. False: answered already. */
 bool apicurves_select(struct apipart *c, size_t kinds_max, struct apicurves *s);
 

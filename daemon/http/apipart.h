@@ -60,5 +60,8 @@ void get_pdf(struct apipart *c);
 void get_live(struct apipart *c);
 void get_phases(struct apipart *c);
 void get_compare(struct apipart *c);
+void get_correlate(struct apipart *c);
+void get_scatter(struct apipart *c);
+void get_attribution(struct apipart *c);
 
 #endif

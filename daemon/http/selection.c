@@ -71,8 +71,8 @@ static bool parse_number(const char *word, uint32_t *ret_number)
 	return true;
 }
 
-static int parse_reason(struct params *params, uint32_t namespace, const char *word,
-			uint32_t *ret_number)
+int selection_reason(struct params *params, uint32_t namespace, const char *word,
+		     uint32_t *ret_number)
 {
 	if (parse_number(word, ret_number))
 		return 0;
@@ -99,7 +99,7 @@ static int add_numbers(struct params *params, uint32_t namespace, bool reasons, 
 		return add(params, s, &key, true);
 	while (r == 0 && next_word(&list, word)) {
 		if (reasons)
-			r = parse_reason(params, namespace, word, &key.id);
+			r = selection_reason(params, namespace, word, &key.id);
 		else if (!parse_number(word, &key.id))
 			r = params_refuse(params, "vcpu '%s' is neither a number nor 'all'", word);
 		if (r == 0)

@@ -21,4 +21,11 @@ struct selection {
 int selection_parse(struct params *params, uint32_t namespace, size_t kinds_max,
 		    struct selection *ret_selection);
 
+/*
+ * The reason that @word means: a number, or a name in @namespace. Returns 0, or -EINVAL with
+ * params->error.
+ */
+int selection_reason(struct params *params, uint32_t namespace, const char *word,
+		     uint32_t *ret_number);
+
 #endif
