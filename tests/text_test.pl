@@ -47,7 +47,7 @@ is_deeply(\@shared, [], 'shared code includes only shared code');
 
 my %homes = (
 	'sqlite3.h' => qr{^daemon/(store/\w+|sql/\w+|query/(query|eventquery|exportevents)|intake/testmember)\.[ch]$|^tests/bench/storebench/\w+\.c$},
-	'microhttpd.h' => qr{^daemon/http/(http|httpsend)\.[ch]$},
+	'microhttpd.h' => qr{^daemon/http/(http|httpsend|httplater)\.[ch]$},
 	'libvirt/libvirt.h' => qr{^daemon/(base/loop|libvirt/\w+|host/virtstats)\.c$},
 	'jansson.h' => qr{^daemon/(form/json\w+|http/change|ctl/\w+)\.[ch]$},
 	'gsl/gsl_rng.h' => qr{^daemon/stats/\w+\.c$},

@@ -13,6 +13,8 @@ void answer_done(struct answer *answer)
 	free(answer->text);
 	exporter_free(answer->exporter);
 	series_free(answer->series);
+	free(answer->policy);
+	free(answer->order);
 	graph_done(&answer->graph);
 	memset(answer, 0, sizeof(*answer));
 }

@@ -19,6 +19,7 @@ enum answer_kind {
 	ANSWER_EXPORT,		/* what `exporter` gives */
 	ANSWER_GRAPH,		/* `graph` of `series`, yet to be drawn */
 	ANSWER_LIVE,		/* the event stream of `vm_key`, with details of `detail_key` */
+	ANSWER_LATER,		/* what `later` makes of it */
 };
 
 struct answer {
@@ -37,6 +38,14 @@ struct answer {
 	uint64_t after;				/* the stream goes on behind that sample; 0: begins now */
 	char file[RECORD_KEY_MAX + 24];		/* name for a download, "" for none */
 	const char *allow;			/* of status 405; NULL: "GET, HEAD" */
+	char *policy;		/* Content-Security-Policy in place of the page's */
+	/*
+	 * For what takes so long that other requests shall not wait for it: fills the answer as
+	 * a handler does, in a thread and with a query of its own. `order` is for it, freed by
+	 * free().
+	 */
+	void (*later)(struct answer *answer, struct query *query);
+	void *order;
 };
 
 void answer_done(struct answer *answer);

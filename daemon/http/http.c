@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "daemon/http/change.h"
+#include "daemon/http/httplater.h"
 #include "daemon/http/httpsend.h"
 #include "daemon/http/listen.h"
 #include "guest-agent/shared/log.h"
@@ -140,6 +141,8 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 	api_get(request->listener->query, path, &params, &stats, request->http->settings->vitals,
 		&request->answer);
 	answercache_put(cache, path, &params, commits, now_ms, &request->answer);
+	if (request->answer.kind == ANSWER_LATER)
+		return httplater_start(request);
 	return httpsend_answer(request);
 }
 
@@ -186,6 +189,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	}
 	if (request->drawn)
 		return httpsend_graph(request);
+	if (request->thought)
+		return httpsend_answer(request);
 	if (request->carried_out)
 		return httpsend_text(request);
 	if (request->begun)
@@ -329,7 +334,7 @@ void http_free(struct http *http)
 	if (http->live)
 		live_stop(http->live);
 	pthread_mutex_lock(&http->lock);
-	while (http->drawing > 0)
+	while (http->drawing > 0 || http->thinking > 0)
 		pthread_cond_wait(&http->drawn, &http->lock);
 	pthread_mutex_unlock(&http->lock);
 	if (http->local.fd >= 0)

@@ -57,7 +57,7 @@ static enum MHD_Result send_response(struct http_request *request, struct MHD_Re
 		return MHD_NO;
 	if (answer->type)
 		add_header(response, "Content-Type", answer->type);
-	add_header(response, "Content-Security-Policy", CONTENT_POLICY);
+	add_header(response, "Content-Security-Policy", answer->policy ? answer->policy : CONTENT_POLICY);
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Referrer-Policy", "no-referrer");
 	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
@@ -331,6 +331,8 @@ enum MHD_Result httpsend_answer(struct http_request *request)
 		return send_live(request);
 	case ANSWER_GRAPH:
 		return httpsend_graph(request);
+	case ANSWER_LATER:
+		break;
 	}
 	return MHD_NO;
 }

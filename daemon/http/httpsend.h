@@ -45,6 +45,7 @@ struct http {
 	pthread_cond_t drawn;
 	struct http_request *waiting;	/* live streams that are suspended */
 	unsigned int drawing;
+	unsigned int thinking;		/* answers that are made later */
 	struct store_stats stats;
 	uint64_t commits;
 };
@@ -69,6 +70,8 @@ struct http_request {
 	int draw_error;
 	char *picture;
 	size_t picture_size;
+
+	bool thought;			/* an answer that was made later is there */
 
 	/* A live stream; suspended while it hangs on http->waiting. */
 	struct live_reader reader;

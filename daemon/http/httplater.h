@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Answers that take their time (ANSWER_LATER), in threads of their own. For http.c. Logging. */
+#ifndef DAEMON_HTTPLATER_H
+#define DAEMON_HTTPLATER_H
+
+#include "daemon/http/httpsend.h"
+
+/*
+ * Have the request's answer made while its connection is suspended; then request->thought is
+ * set, and it is asked for again. If there are too many of these already it is refused.
+ */
+enum MHD_Result httplater_start(struct http_request *request);
+
+#endif
