@@ -38,6 +38,8 @@ static const struct route vm_routes[] = {
 	{ "graph.svg", get_svg },
 	{ "graph.png", get_png },
 	{ "graph.pdf", get_pdf },
+	{ "report.json", get_report_json },
+	{ "report.html", get_report_html },
 };
 
 static void say_pages(struct answer *answer)

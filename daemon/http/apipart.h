@@ -63,5 +63,7 @@ void get_compare(struct apipart *c);
 void get_correlate(struct apipart *c);
 void get_scatter(struct apipart *c);
 void get_attribution(struct apipart *c);
+void get_report_json(struct apipart *c);
+void get_report_html(struct apipart *c);
 
 #endif

@@ -167,16 +167,16 @@ static void describe_class(const struct findings_facts *f, const struct findings
 {
 	const char *name = reason_name(f->reason_namespace, c->number);
 	bool has_time = f->vcpu_s > 0 && (f->has_away || f->has_handling);
-	char a[WORDS_MAX], b[WORDS_MAX], d[WORDS_MAX], number[WORDS_MAX], time[128] = "";
+	char a[WORDS_MAX], b[WORDS_MAX], d[WORDS_MAX], number[WORDS_MAX], time[96] = "";
 
 	snprintf(number, sizeof(number), "reason %u", c->number);
 	if (has_time)
 		snprintf(time, sizeof(time), "; they took %s of the vCPUs' time",
 			 words_share(d, time_share(f, c)));
-	snprintf(figure, FINDINGS_TEXT_MAX, "%s exits a second%s, %s of all exits, %s%s%s.",
+	snprintf(figure, FINDINGS_TEXT_MAX, "%s%s: %s exits a second%s, %s of all exits%s.",
+		 c->number_count < c->count ? "mostly " : "", name ? name : number,
 		 words_number(a, rate), f->vcpu_s > 0 ? " and vCPU" : "",
-		 words_share(b, f->exits ? (double)c->count / f->exits : 0),
-		 c->number_count < c->count ? "mostly " : "", name ? name : number, time);
+		 words_share(b, f->exits ? (double)c->count / f->exits : 0), time);
 }
 
 static bool class_speaks(const struct findings_facts *f, enum findings_rule rule, struct finding *to)
@@ -202,7 +202,8 @@ static bool share_speaks(const struct findings_share *share, enum findings_rule 
 	if (!share->known || share->share < thresholds[rule])
 		return false;
 	snprintf(to->figure, sizeof(to->figure), "%s %s.", words_share(text, share->share), what);
-	to->weight = share->share;
+	/* Exits of the agent's are few in number beside what others take in time. */
+	to->weight = rule == FINDINGS_RULE_agent ? share->share / 10 : share->share;
 	return true;
 }
 

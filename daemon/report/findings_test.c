@@ -108,12 +108,12 @@ static void test_words(void)
 	c->number = EXIT_REASON_IO_INSTRUCTION;
 	c->number_count = 400000;
 	c->away_s = 20;
-	ok(strcmp(find(&f, "port")->figure, "2,000 exits a second and vCPU, 40 % of all exits, "
-		  "IO_INSTRUCTION; they took 10 % of the vCPUs' time.") == 0, "%s", find(&f, "port")->figure);
+	ok(strcmp(find(&f, "port")->figure, "IO_INSTRUCTION: 2,000 exits a second and vCPU, "
+		  "40 % of all exits; they took 10 % of the vCPUs' time.") == 0, "%s", find(&f, "port")->figure);
 	f.vcpu_s = 0;
 	c->number_count = 300000;
 	c->number = 4711;
-	ok(strcmp(find(&f, "port")->figure, "4,000 exits a second, 40 % of all exits, mostly reason 4711.") == 0,
+	ok(strcmp(find(&f, "port")->figure, "mostly reason 4711: 4,000 exits a second, 40 % of all exits.") == 0,
 	   "%s", find(&f, "port")->figure);
 	f = usual();
 	f.classes[EXPLAIN_halt] = (struct findings_class){ .count = 500000, .away_s = 10 };

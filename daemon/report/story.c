@@ -8,6 +8,9 @@
 #include "daemon/report/words.h"
 #include "guest-agent/shared/reason.h"
 
+/* A first interval that is longer than this hides something. */
+#define FIRST_S 3
+
 /* Behind what is in @text already. */
 static void __attribute__((format(printf, 2, 3))) say(char text[STORY_MAX], const char *fmt, ...)
 {
@@ -203,6 +206,20 @@ static void say_begin(const struct report *r, char text[STORY_MAX])
 			  "this one.");
 }
 
+/* A guest's first sample has all that was before it in one. */
+static void say_first(const struct report *r, char text[STORY_MAX])
+{
+	const struct bursts_interval *first = r->curve.intervals;
+	char time[WORDS_MAX];
+
+	if (r->source != SOURCE_GUEST || !r->has_span[SOURCE_HOST] || r->curve.count == 0 ||
+	    r->curve.distribution.resolution_ns || first->end - first->begin < FIRST_S)
+		return;
+	say(text, "Of the first %s the guest has only a sum, as its agent began then; the host's counters "
+		  "(source=host) show them more finely.",
+	    words_seconds(time, first->end - first->begin));
+}
+
 static void say_source(const struct report *r, char text[STORY_MAX])
 {
 	bool agent = r->guest.workload.mask || r->guest.names_count;
@@ -240,6 +257,7 @@ size_t story_limits(const struct report *report, char texts[STORY_LIMITS_MAX][ST
 	LINE(say_begin(r, texts[count]));
 	LINE(if (r->has_boot && !r->is_part && !r->boot.closed_ns)
 		     say(texts[count], "The boot goes on; this is what is known by now."));
+	LINE(say_first(r, texts[count]));
 	LINE(if (r->has_source) say_source(r, texts[count]));
 	LINE(if (r->has_source) say_detail(r, texts[count]));
 	LINE(if (r->limits.gaps) say_gaps(r, texts[count]));

@@ -9,7 +9,7 @@
 #include "daemon/report/reportdata.h"
 
 #define STORY_MAX 800
-#define STORY_LIMITS_MAX 10
+#define STORY_LIMITS_MAX 12
 
 /* The whole of it, in a few sentences. */
 void story_summary(const struct report *report, char text[STORY_MAX]);

@@ -72,7 +72,9 @@ const char *words_seconds(char text[WORDS_MAX], double seconds)
 	double size = fmin(fabs(seconds), LARGEST);
 	long whole = lround(size);
 
-	if (size < 0.0995)
+	if (size == 0)
+		snprintf(text, WORDS_MAX, "0 s");
+	else if (size < 0.0995)
 		snprintf(text, WORDS_MAX, "%.3g ms", size * 1000);
 	else if (size < 9.95)
 		snprintf(text, WORDS_MAX, "%.1f s", size);

@@ -32,7 +32,7 @@ int main(void)
 	is(words_share(t, 0.042), "4.2 %");
 	is(words_share(t, 0.567), "57 %");
 	is(words_share(t, 1.5), "150 %");
-	is(words_seconds(t, 0), "0 ms");
+	is(words_seconds(t, 0), "0 s");
 	is(words_seconds(t, 0.08), "80 ms");
 	is(words_seconds(t, 4.16), "4.2 s");
 	is(words_seconds(t, 57.4), "57 s");
