@@ -13,6 +13,7 @@ const struct command *const commands_all[] = {
 	&command_detach,
 	&command_rate,
 	&command_graph,
+	&command_report,
 	&command_compare,
 	&command_marks,
 	&command_export,

@@ -3,7 +3,8 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "daemon/report/words.h"
 
 /* How many bytes the UTF-8 character at @s has; 0: it is none. */
 static int decode(const unsigned char *s, uint32_t *ret_code)
@@ -67,27 +68,12 @@ void html_text(FILE *f, const char *untrusted_text)
 	}
 }
 
-/* Whether the blank at @s stands between a number and its unit. */
-static bool is_before_unit(const char *text, const char *s)
-{
-	static const char *const units[] = { "%", "ms", "s", "min", "h", "d" };
-	size_t len = strcspn(s + 1, " .,;:()");
-
-	if (s == text || s[-1] < '0' || s[-1] > '9')
-		return false;
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
-		if (strlen(units[i]) == len && strncmp(units[i], s + 1, len) == 0)
-			return true;
-	}
-	return false;
-}
-
 void html_sentence(FILE *f, const char *text)
 {
 	for (const char *s = text; *s; s++) {
 		const char *entity = entity_of((unsigned char)*s);
 
-		if (*s == ' ' && is_before_unit(text, s))
+		if (*s == ' ' && words_keeps(text, s))
 			fputs("&nbsp;", f);
 		else if (entity)
 			fputs(entity, f);

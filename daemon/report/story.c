@@ -65,30 +65,43 @@ static const struct totals_reason *dearest(const struct report *r, double *ret_s
 	return found;
 }
 
-static void say_reasons(const struct report *r, char text[STORY_MAX])
+/* What the vCPUs' time went into, and how much of it. */
+static void say_time(const struct report *r, char text[STORY_MAX])
+{
+	char name[STORY_NAME_MAX], time[WORDS_MAX], share[WORDS_MAX];
+	const struct totals_reason *dear;
+	double lost, seconds;
+
+	if (reportfacts_share(r, FIELD_AWAY, &lost))
+		say(text, " That took %s of the time that its vCPUs had", words_share(share, lost));
+	else if (reportfacts_share(r, FIELD_HANDLING, &lost))
+		say(text, " Handling them took %s of the time that its vCPUs had", words_share(share, lost));
+	else
+		return;
+	dear = dearest(r, &seconds);
+	if (dear)
+		say(text, ", most of it (%s of all together) for %s", words_seconds(time, seconds),
+		    story_reason(name, r->totals.reason_namespace, dear->number));
+	say(text, ".");
+}
+
+static void say_most(const struct report *r, char text[STORY_MAX])
 {
 	const struct totals *t = &r->totals;
-	char name[STORY_NAME_MAX], share[WORDS_MAX], time[WORDS_MAX];
-	const struct totals_reason *dear;
-	double seconds;
+	char name[STORY_NAME_MAX], share[WORDS_MAX];
 
 	if (!r->has_reasons || t->count == 0 || t->exits == 0)
 		return;
-	say(text, " Most of them, %s, were %s.", words_share(share, (double)t->reasons[0].count / t->exits),
-	    story_reason(name, t->reason_namespace, t->reasons[0].number));
-	dear = dearest(r, &seconds);
-	if (dear)
-		say(text, " Most time, %s of all vCPUs together, went into %s.",
-		    words_seconds(time, seconds),
-		    story_reason(name, t->reason_namespace, dear->number));
+	say(text, " The most frequent reason was %s with %s of all exits.",
+	    story_reason(name, t->reason_namespace, t->reasons[0].number),
+	    words_share(share, (double)t->reasons[0].count / t->exits));
 }
 
 void story_summary(const struct report *report, char text[STORY_MAX])
 {
 	const struct report *r = report;
-	char time[WORDS_MAX], count[WORDS_MAX], rate[WORDS_MAX], share[WORDS_MAX];
+	char time[WORDS_MAX], count[WORDS_MAX], rate[WORDS_MAX];
 	bool is_on = r->has_boot && !r->is_part && !r->boot.closed_ns;
-	double lost;
 
 	*text = '\0';
 	if (!r->has_source || r->curve.count == 0) {
@@ -100,12 +113,8 @@ void story_summary(const struct report *report, char text[STORY_MAX])
 	    words_seconds(time, r->to - r->from), is_on ? " so far" : "",
 	    r->has_boot && r->boot.vcpus > 1 ? "s" : "", words_count(count, r->exits),
 	    r->exits == 1 ? "" : "s", words_number(rate, r->curve.distribution.mean));
-	if (reportfacts_share(r, FIELD_AWAY, &lost))
-		say(text, " That took %s of the time that its vCPUs had.", words_share(share, lost));
-	else if (reportfacts_share(r, FIELD_HANDLING, &lost))
-		say(text, " Handling them took %s of the time that its vCPUs had.",
-		    words_share(share, lost));
-	say_reasons(r, text);
+	say_time(r, text);
+	say_most(r, text);
 	if (r->stability != REPORT_UNKNOWN)
 		say(text, " The rate was %s.", story_stability_word(r->stability));
 }

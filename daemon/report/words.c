@@ -105,3 +105,17 @@ const char *words_time(char text[WORDS_MAX], double epoch, int tenths)
 		snprintf(text + n, WORDS_MAX - n, ".%d", (int)lround((rounded - t) * 10) % 10);
 	return text;
 }
+
+bool words_keeps(const char *text, const char *blank)
+{
+	static const char *const units[] = { "%", "ms", "s", "min", "h", "d" };
+	size_t len = strcspn(blank + 1, " .,;:()");
+
+	if (blank == text || blank[-1] < '0' || blank[-1] > '9')
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strlen(units[i]) == len && strncmp(units[i], blank + 1, len) == 0)
+			return true;
+	}
+	return false;
+}

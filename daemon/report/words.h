@@ -3,6 +3,7 @@
 #ifndef DAEMON_WORDS_H
 #define DAEMON_WORDS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Room for any of them. */
@@ -24,5 +25,11 @@ const char *words_seconds(char text[WORDS_MAX], double seconds);
 
 /* An instant, UTC: "2026-11-23 05:00:00"; with tenths of a second if @tenths. */
 const char *words_time(char text[WORDS_MAX], double epoch, int tenths);
+
+/*
+ * Whether the blank at @blank in @text stands between a number and its unit ("4.2 s", "37 %"),
+ * and no line is to end there.
+ */
+bool words_keeps(const char *text, const char *blank);
 
 #endif
