@@ -58,6 +58,21 @@ ok(acked($peer{two}, 4000), 'a gap of two hours ago');
 is(scalar @{ json('/api/v1/vms/two/gaps')->{gaps} }, 1, 'is stored');
 is(vm('two')->{gap}, undef, 'and is not shown as a recent one');
 
+# ---- lines beside a list ----
+my $lines = json('/api/v1/sparklines');
+is($lines->{step}, 10, 'sparklines: steps of 10 s');
+ok($lines->{to} - $lines->{from} == 600 && $lines->{to} <= time && $lines->{to} > time - 20, 'of the last 10 minutes');
+is_deeply([sort keys %{ $lines->{vms} }], ['one'], 'of the VM that was there then');
+is($lines->{vms}{one}{source}, 'guest', "the guest's");
+my @v = grep { defined } @{ $lines->{vms}{one}{v} };
+ok(@v >= 1 && !grep({ abs($_ - 100) > 1 } @v), "exits a second: @v");
+is(scalar @{ $lines->{vms}{one}{v} }, 60, '60 of them, most not known');
+$lines = json('/api/v1/sparklines?seconds=3600&points=7');
+is_deeply([@$lines{qw(step)}, scalar @{ $lines->{vms}{one}{v} }], [520, 7], 'whole steps that cover an hour');
+for my $bad ('seconds=3601', 'seconds=19', 'points=1', 'points=121', 'points=x', 'vm=one') {
+	is($http->get("$url/api/v1/sparklines?$bad")->{status}, 400, "$bad is refused");
+}
+
 # ---- the stream ----
 sub stream { my ($query, %how) = @_;
 	my $s = IO::Socket::INET->new(Proto => 'tcp');

@@ -15,6 +15,7 @@ struct route {
 static const struct route routes[] = {
 	{ "/healthz", get_health },
 	{ "/api/v1/vms", get_vms },
+	{ "/api/v1/sparklines", get_sparklines },
 	{ "/api/v1/reasons", get_reasons },
 	{ "/api/v1/storage", get_storage },
 	{ "/api/v1/live", get_live },
@@ -87,7 +88,7 @@ static bool get_asset(struct apipart *c, const char *path)
 }
 
 void api_get(struct query *query, const char *path, struct params *params,
-	     const struct store_stats *stats, struct vitals *vitals,
+	     const struct store_stats *stats, struct vitals *vitals, struct recent *recent,
 	     struct answer *ret_answer)
 {
 	static const char below_vms[] = "/api/v1/vms/";
@@ -96,6 +97,7 @@ void api_get(struct query *query, const char *path, struct params *params,
 		.params = params,
 		.stats = stats,
 		.vitals = vitals,
+		.recent = recent,
 	};
 
 	memset(ret_answer, 0, sizeof(*ret_answer));

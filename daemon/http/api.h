@@ -10,14 +10,15 @@
 #include "daemon/http/answer.h"
 #include "daemon/http/params.h"
 #include "daemon/query/query.h"
+#include "daemon/query/recent.h"
 #include "daemon/store/store.h"
 
 /*
- * Answer a GET of @path. @stats is the store's, @vitals is what is not stored. The answer,
- * which may be an error, is freed with answer_done(); its exporter must not outlive @query.
+ * Answer a GET of @path. @stats is the store's, @vitals and @recent are what is not stored
+ * or kept at hand. The answer, which may be an error, is freed with answer_done(); its exporter must not outlive @query.
  */
 void api_get(struct query *query, const char *path, struct params *params,
-	     const struct store_stats *stats, struct vitals *vitals,
+	     const struct store_stats *stats, struct vitals *vitals, struct recent *recent,
 	     struct answer *ret_answer);
 
 #endif

@@ -10,6 +10,7 @@
 #include "daemon/http/answer.h"
 #include "daemon/http/params.h"
 #include "daemon/query/query.h"
+#include "daemon/query/recent.h"
 #include "daemon/store/store.h"
 
 /* One request under way. */
@@ -18,6 +19,7 @@ struct apipart {
 	struct params *params;
 	const struct store_stats *stats;
 	struct vitals *vitals;
+	struct recent *recent;
 	struct answer *answer;
 	struct query_vm vm;		/* of a path below /api/v1/vms/ */
 };
@@ -44,6 +46,7 @@ bool apipart_filter(struct apipart *c, bool latest_by_default, struct query_filt
 /* The handlers. Each answers. */
 void get_health(struct apipart *c);
 void get_vms(struct apipart *c);
+void get_sparklines(struct apipart *c);
 void get_reasons(struct apipart *c);
 void get_storage(struct apipart *c);
 void get_boots(struct apipart *c);

@@ -139,7 +139,7 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 	if (answercache_get(cache, path, &params, commits, now_ms, &request->answer))
 		return httpsend_answer(request);
 	api_get(request->listener->query, path, &params, &stats, request->http->settings->vitals,
-		&request->answer);
+		request->http->recent, &request->answer);
 	answercache_put(cache, path, &params, commits, now_ms, &request->answer);
 	if (request->answer.kind == ANSWER_LATER)
 		return httplater_start(request);
@@ -303,7 +303,9 @@ int http_new(const struct http_settings *settings, struct http **ret_http)
 	if (r == 0)
 		r = open_local(http);
 	if (r == 0)
-		r = live_new(settings->database, httpsend_resume_live, http, &http->live);
+		r = recent_new(&http->recent);
+	if (r == 0)
+		r = live_new(settings->database, http->recent, httpsend_resume_live, http, &http->live);
 	if (r == 0)
 		r = start(http, &http->tcp);
 	if (r == 0)
@@ -342,6 +344,7 @@ void http_free(struct http *http)
 	stop(&http->tcp);
 	stop(&http->local);
 	live_free(http->live);
+	recent_free(http->recent);
 	hostnames_done(&http->hostnames);
 	pthread_cond_destroy(&http->drawn);
 	pthread_mutex_destroy(&http->lock);

@@ -37,6 +37,7 @@ struct http {
 	struct http_settings *settings;
 	const char *gnuplot;
 	struct hostnames hostnames;	/* answered over TCP */
+	struct recent *recent;
 	struct live *live;
 	struct peer_rule peers;		/* who may change something */
 	struct http_listener tcp, local;

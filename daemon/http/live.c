@@ -23,6 +23,7 @@ struct live {
 	live_wake_fn wake;
 	void *ctx;
 	struct query *query;
+	struct recent *recent;
 	int64_t last_id;		/* of the samples read; the thread's own, as is: */
 	int batch;			/* samples of the statement under way */
 	pthread_t thread;
@@ -44,6 +45,11 @@ static int64_t now_s(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec;
+}
+
+static int64_t host_ns(void)
+{
+	return time(NULL) * 1000000000LL;
 }
 
 static void push_notice(struct live *live, enum livering_notice kind, const char *text)
@@ -96,6 +102,8 @@ static int push_sample(void *ctx, const struct query_vm *query_vm, const struct 
 	pthread_mutex_lock(&live->lock);
 	(void)livering_sample(live->ring, vm, pair->row.source, id, text, detail);
 	pthread_mutex_unlock(&live->lock);
+	/* Without memory lines lack something for an hour. */
+	(void)recent_add(live->recent, query_vm, pair, host_ns());
 	live->last_id = id;
 	live->batch++;
 	return 0;
@@ -117,6 +125,8 @@ static void *run(void *arg)
 	struct live *live = arg;
 	bool stop, committed, records;
 
+	/* Lines that lack their past are no reason for not serving. */
+	(void)recent_fill(live->recent, live->query, host_ns());
 	do {
 		struct timespec deadline;
 
@@ -145,7 +155,7 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int live_new(const char *database, live_wake_fn wake, void *ctx, struct live **ret_live)
+int live_new(const char *database, struct recent *recent, live_wake_fn wake, void *ctx, struct live **ret_live)
 {
 	struct live *live = calloc(1, sizeof(*live));
 	pthread_condattr_t attr;
@@ -153,6 +163,7 @@ int live_new(const char *database, live_wake_fn wake, void *ctx, struct live **r
 
 	if (!live)
 		return -ENOMEM;
+	live->recent = recent;
 	live->wake = wake;
 	live->ctx = ctx;
 	pthread_mutex_init(&live->lock, NULL);

@@ -11,14 +11,15 @@
 #include <stddef.h>
 
 #include "daemon/http/livering.h"
+#include "daemon/query/recent.h"
 
 struct live;
 
 /* Called in live's thread when there is more to read, or live_stop() was called. */
 typedef void (*live_wake_fn)(void *ctx);
 
-/* Returns 0 or -errno. */
-int live_new(const char *database, live_wake_fn wake, void *ctx, struct live **ret_live);
+/* @recent outlives it and is kept up to date. Returns 0 or -errno. */
+int live_new(const char *database, struct recent *recent, live_wake_fn wake, void *ctx, struct live **ret_live);
 /* After it, live_read() says that the stream has ended. */
 void live_stop(struct live *live);
 void live_free(struct live *live);
