@@ -19,9 +19,10 @@ my @several = (['debian-svm', 'guest', 1], ['trace-1hz', 'guest', 2], ['debian-s
 my @tests = (
 	['page', 'nothing', '--expect-empty'],
 	['page', 'debian-svm', '--vm', 'guest'],
-	['boot', 'debian-svm', '--vm', 'guest'],
+	['boot', 'debian-svm', '--vm', 'guest', '--reasons'],
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['overview', 'fleet'],
+	['boot', 'fleet', '--vm', 'vm003', '--live'],
 );
 
 # Returns vmexitd's options.
@@ -46,7 +47,7 @@ for (@tests) {
 		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}
-	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } ['gap', 'USR1'], ['lie', 'USR2'] if $running{fleet};
+	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } ['gap', 'USR1'], ['lie', 'USR2'] if $test eq 'overview';
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
 	my @passed = $out =~ /^ok /mg;

@@ -139,8 +139,8 @@ ok(near('0b62c4') > 50 && near('c2540a') > 50, 'and both curves in it');
 my $daemon = "$FindBin::Bin/../scripts/lab/lab daemon --dir $lab->{dir}";
 ($ok, $n) = browser('page', '--vm', 'guest', '--live', '--stop', "'$daemon stop'", '--start', "'$daemon start'");
 ok($ok, "the page outlives vmexitd's end, and does all else it should ($n checks)");
-for my $view ('boot') {
-	($ok, $n) = browser($view, '--vm', 'guest', '--live');
+for my $view ('overview', 'boot') {
+	($ok, $n) = browser($view, $view eq 'overview' ? () : ('--vm', 'guest', '--live', '--reasons'));
 	ok($ok, "its view $view of a VM that runs ($n checks)");
 }
 ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest$/m }), 'vmexitctl in the host');

@@ -77,6 +77,7 @@ export const series = (vm, params, signal) => need(url(vmPath(vm, "series"), par
 export const sparklines = (params, signal) => need(url(`${API}/sparklines`, params), signal);
 export const reasons = (vm, params, signal) => need(url(vmPath(vm, "reasons"), params), signal);
 export const marks = (vm, params, signal) => need(url(vmPath(vm, "marks"), params), signal);
+export const phases = (vm, params, signal) => need(url(vmPath(vm, "phases"), params), signal);
 export const gaps = (vm, params, signal) => need(url(vmPath(vm, "gaps"), params), signal);
 export const compare = (params, signal) => need(url(`${API}/compare`, params), signal);
 // Its 503 carries the same body as its 200.
@@ -92,32 +93,28 @@ export class Live {
 		this.detail = null;
 		this.since = null;
 		this.missed = false;
+		this.last = null;	// id of the last event
 	}
 
 	// detail: the id of the VM whose samples come with their reasons, or null. Resolves when
-	// the stream is open, or has failed for now. The one before is closed only then, so that
-	// no event falls between the two; what comes by both, tracks take once.
+	// the stream is open, or has failed for now. Another one goes on behind the last event.
 	open(detail) {
 		if (this.source && detail === this.detail)
 			return this.ready;
 		clearTimeout(this.timer);
-		const before = this.source;
-		const source = this.source = new EventSource(url(`${API}/live`, { detail }));
+		this.source?.close();
+		const source = this.source = new EventSource(url(`${API}/live`, { detail, after: this.last }));
 		this.detail = detail;
 		for (const name of ["hello", "sample", "vms", "lost"])
-			source.addEventListener(name, event => this.deliver(name, event.data));
+			source.addEventListener(name, event => this.deliver(name, event));
 		return this.ready = new Promise(resolve => {
 			source.onopen = () => {
-				before?.close();
 				resolve();
-				if (source === this.source)
-					this.up();
+				this.up();
 			};
 			source.onerror = () => {
-				before?.close();
 				resolve();
-				if (source === this.source)
-					this.failed(source);
+				this.failed(source);
 			};
 		});
 	}
@@ -146,10 +143,11 @@ export class Live {
 			this.timer = setTimeout(() => this.open(this.detail), 3000);
 	}
 
-	deliver(name, text) {
+	deliver(name, event) {
 		let data;
+		this.last = event.lastEventId || this.last;
 		try {
-			data = JSON.parse(text || "{}");
+			data = JSON.parse(event.data || "{}");
 		} catch {
 			console.warn(`event '${name}' is not JSON, ignoring`);
 			return;

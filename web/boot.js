@@ -1,90 +1,108 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The boot view: one VM, which boot and which range of time, the data of it, and what
-// moves along as samples arrive.
+// The boot view: one boot of a VM from its creation on, live while it runs. Address:
+// vm=NAME&boot=N (none: the latest, whichever that is), kind=handling|away (none: count),
+// source=guest|host, and from=S&to=S or last=S, in seconds since the boot opened.
 
 import { $, h, setText } from "./dom.js";
+import { BootControls } from "./bootcontrols.js";
+import { BootData, KINDS } from "./bootdata.js";
 import { Chart } from "./chart.js";
-import { LEAST_SPAN_S } from "./scale.js";
-import { SOURCE_LOOK } from "./palette.js";
-import { Facts, bootOrigin, bootWords, setSummary } from "./facts.js";
+import { Facts, Summary, bootOrigin } from "./facts.js";
+import { Looks, OTHER, SOURCE_LOOK } from "./palette.js";
+import { PhaseTable, bands } from "./phasetable.js";
 import { agentWords, pathWords, quarantineWords, stateWords, stuckWords } from "./vmwords.js";
 import * as api from "./api.js";
+import * as events from "./events.js";
 import * as notes from "./notes.js";
-import { SOURCES, append, build, firstStart, lastEnd, summary, trim } from "./track.js";
+import * as timeline from "./timeline.js";
+import { SOURCES } from "./track.js";
 
-// Seconds up to now; "boot" is the whole of one boot.
-export const RANGES = { boot: null, "1m": 60, "5m": 300, "1h": 3600, "24h": 86400 };
-const KINDS = ["count", "handling"];
-const UNITS = { count: "exits/s", handling: "1" };
+const UNITS = { count: "exits/s", handling: "1", away: "1" };
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
+const PENDING_MS = 150;		// moves in so short a time ask once
+const RANK_EVERY_MS = 5000;	// phases and top reasons of a boot that goes on
+const MARGIN = 0.5;		// of a window, to both sides, for moving
 
-// The address: vm=NAME&boot=2&range=5m&from=1.5&to=3, or last=SECONDS instead of from and to.
-function readRoute(params) {
-	const number = name => params.has(name) && Number.isFinite(Number(params.get(name))) ?
-		Number(params.get(name)) : undefined;
-	const range = params.get("range");
-	const boot = number("boot");
-	const route = { boot: boot ?? null,
-		range: boot === undefined && Object.hasOwn(RANGES, range) ? range : "boot" };
-	const from = number("from"), to = number("to"), last = number("last");
-	if (last > 0)
-		route.from = last;
-	else if (from !== undefined && to > from)
-		Object.assign(route, { from, to });
-	return route;
-}
-
-function writeRoute(route) {
-	const open = route.to === undefined;
-	const number = v => v === undefined ? null : +v.toFixed(3);
-	return { boot: route.boot, range: route.range === "boot" ? null : route.range,
-		from: open ? null : number(route.from), to: number(route.to),
-		last: open ? number(route.from) : null };
+function name(chart, title) {
+	chart.title = title;
+	setText(chart.root.querySelector("h2").firstChild, title);
 }
 
 export class Boot {
 	constructor(page) {
 		this.page = page;
+		this.looks = new Looks();
 		this.facts = new Facts();
-		const moves = { zoom: (from, to) => this.zoom(from, to), reset: () => this.reset(),
+		this.summary = new Summary();
+		this.words = h("p", { class: "words" });
+		this.notes = h("div");
+		this.controls = new BootControls({
+			change: changes => this.change(changes),
+			follow: () => this.follow(),
+			reset: () => this.change({ span: null }),
+		});
+		const moves = { zoom: (from, to) => this.zoom(from, to), reset: () => this.change({ span: null }),
 			hidden: () => this.invalidate() };
-		this.charts = { count: new Chart({ root: $("exits"), on: moves }),
-				handling: new Chart({ root: $("handling"), on: moves }) };
-		for (const button of $("ranges").children)
-			button.addEventListener("click", () => this.change({ range: button.dataset.range }));
-		$("boot").addEventListener("change", event => this.change({
-			boot: event.target.value === "latest" ? null : Number(event.target.value), range: "boot" }));
-		$("reset").addEventListener("click", () => this.reset());
-		$("follow").addEventListener("click", () => this.follow());
+		this.charts = {
+			stack: new Chart({ id: "stack", title: "By reason", on: moves }),
+			exits: new Chart({ id: "exits", title: "Exits per second", note: "of all reasons", on: moves }),
+			sum: new Chart({ id: "sum", title: "Exits since the boot began", on: moves }),
+		};
+		for (const chart of Object.values(this.charts))
+			chart.tools.append(...this.controls.downloads(chart.root.id));
+		this.phases = new PhaseTable({ zoom: (from, to) => this.zoom(from, to ?? this.full().to) });
+		$("view-boot").append(
+			h("header", { class: "vm" }, this.words, this.controls.boot),
+			this.notes, this.facts.root, this.controls.root,
+			this.charts.stack.root, this.charts.exits.root, this.charts.sum.root,
+			this.phases.root, this.summary.root);
 		setInterval(() => this.moves() && this.invalidate(), 1000);
+		setInterval(() => this.moves() && this.rank(), RANK_EVERY_MS);
 	}
 
-	// this.route: {boot: number or null for the latest, range, from, to}. from and to are a
-	// zoom on the axis shown; `to` left open follows the newest sample.
+	// ---- the frame's calls ----
+
 	async show(params) {
 		const vm = this.page.find(params.get("vm"));
-		const same = this.vm?.id === vm.id;
-		this.vm = vm;
-		this.route = readRoute(params);
-		if (!same) {
-			this.boots = this.tracks = this.means = null;
+		if (this.vm !== vm) {
+			this.boots = this.data = this.means = null;
 			this.recent = [];
 		}
-		await this.loadBoots(true);
+		this.first = 0;
+		this.vm = vm;
+		const kind = params.get("kind"), source = params.get("source");
+		this.state = { span: timeline.readSpan(params, { boot: "latest" }),
+			kind: KINDS.includes(kind) ? kind : KINDS[0], source: SOURCES.includes(source) ? source : null };
+		this.state.span.boot ??= "latest";
+		const ready = this.page.detail(vm.id);
+		this.boots = await this.ask();
+		await ready;
+		await this.load();
 	}
 
 	hide() {
 		this.abort?.abort();
+		clearTimeout(this.pending);
 		this.vm = null;
 	}
 
-	vms() {
-		return this.loadBoots();
+	async vms() {
+		const { vm } = this;
+		const boots = await this.ask();
+		if (vm !== this.vm)
+			return;
+		const began = boots[0]?.boot !== this.boots?.[0]?.boot;
+		this.boots = boots;
+		// Whoever watched the latest boot watches the new one, from its beginning.
+		if (began && this.state.span.boot === "latest" || !this.data)
+			this.change({ span: null });
+		else
+			this.invalidate();
 	}
 
 	async reload() {
-		await this.loadBoots();
+		this.boots = await this.ask();
 		await this.load();
 	}
 
@@ -92,362 +110,253 @@ export class Boot {
 		this.invalidate();
 	}
 
-	go(route) {
-		const other = route.from === undefined;
-		this.page.go(writeRoute(route), { push: other });
+	report() {
+		return { boot: this.state?.span.boot ?? "latest" };
 	}
 
-	change(change) {
-		if (!this.vm)
-			return;
-		const route = { ...this.route, from: undefined, to: undefined, ...change };
-		this.route = route;
-		this.go(route);
-		this.load();
-	}
-
-	// The boot shown; in a range over boots, the latest.
-	boot() {
-		const { boot, range } = this.route;
-		if (boot === null || range !== "boot")
-			return this.boots[0];
-		return this.boots.find(b => b.boot === boot);
-	}
-
-	running() {
-		return this.boot() === this.boots[0] && this.boots[0].closed === null;
-	}
-
-	// Asks which boots there are; the data too if a new one began, or if told to.
-	async loadBoots(reload = false) {
-		const vm = this.vm;
-		try {
-			const { boots } = await api.boots(vm.id);
-			if (vm !== this.vm)
-				return;
-			const before = this.boots?.[0]?.boot;
-			this.boots = boots;
-			const changed = boots[0]?.boot !== before;
-			if (!boots.length) {
-				this.page.panel(notes.failed(vm.name, notes.NO_BOOT));
-			} else if (changed || reload || !this.tracks) {
-				if (changed && before !== undefined)
-					this.bootBegan();
-				await this.load();
-			} else {
-				this.invalidate();
-			}
-		} catch (error) {
-			if (vm === this.vm)
-				this.page.failed(error);
-		}
-	}
-
-	// Whoever watched the latest boot watches the new one, from its beginning.
-	bootBegan() {
-		if (this.route.boot !== null || this.route.range !== "boot")
-			return;
-		this.tracks = this.means = null;
-		if (this.route.from !== undefined) {
-			this.route = { ...this.route, from: undefined, to: undefined };
-			this.go(this.route);
-		}
-	}
-
-	// What to ask /series for, and what the answer will cover.
-	request() {
-		const { range } = this.route;
-		const wall = range !== "boot";
-		const params = { points: this.points(), kind: KINDS.join(",") };
-		const base = wall ? 0 : this.boot()?.opened ?? 0;
-		let from = -Infinity, to = Infinity;
-		if (!wall)
-			params.boot = this.boot()?.boot ?? this.route.boot;
-		if (wall || this.route.from !== undefined) {
-			const window = this.window();
-			const margin = (window.to - window.from) / 2;
-			from = window.from - margin;
-			params.from = Math.max(0, base + from).toFixed(6);
-			if (this.route.to !== undefined) {
-				to = window.to + margin;
-				params.to = (base + to).toFixed(6);
-			}
-		}
-		return { params, from, to, base };
-	}
-
-	// A little less than one interval for each pixel across.
-	points() {
-		const width = $("exits").clientWidth || 900;
-		return Math.round(Math.min(4000, Math.max(400, width * 0.8)));
-	}
-
-	async load() {
-		this.abort?.abort();
-		const abort = this.abort = new AbortController();
-		const vm = this.vm;
-		if (!this.boots?.length)
-			return;
-		try {
-			const { params, from, to, base } = this.request();
-			const answer = await api.series(vm.id, params, abort.signal);
-			if (abort.signal.aborted || vm !== this.vm)
-				return;
-			const zero = this.route.range === "boot" ? answer.origin : 0;
-			this.tracks = build(answer.series, zero);
-			this.base = zero || base;
-			this.loaded = { from, to, merged: answer.series.some(merged) };
-			this.appended = 0;
-			if (to === Infinity)
-				this.recent.forEach(sample => this.take(sample));
-			if (from === -Infinity && this.route.range === "boot")
-				this.means = Object.fromEntries(SOURCES.map(s =>
-					[s, summary(this.tracks[s].handling, -Infinity, Infinity).mean]));
-			this.render();
-		} catch (error) {
-			if (!abort.signal.aborted && vm === this.vm)
-				this.page.failed(error);
-		}
-	}
-
-	// A committed sample of the VM shown, from the live stream.
 	sample(sample) {
 		if (sample.vm !== this.vm?.id)
 			return;
 		this.recent.push(sample);
 		if (this.recent.length > KEPT_SAMPLES)
 			this.recent.shift();
-		if (!this.tracks || this.loaded.to !== Infinity)
+		if (!this.data || this.data.to !== Infinity)
 			return;
-		this.take(sample);
-		if (this.appended > RELOAD_AFTER)
-			this.load();
+		this.data.take(sample);
+		if (this.data.appended > RELOAD_AFTER)
+			this.soon();
 		this.invalidate();
 	}
 
-	take(sample) {
-		const tracks = this.tracks[sample.source];
-		if (!tracks || (this.route.range === "boot" && sample.boot !== this.boot()?.boot))
-			return;
-		const point = { t: sample.t - this.base, dt: sample.dt };
-		if (append(tracks.count, { ...point, v: sample.exits_rate }))
-			this.appended++;
-		append(tracks.handling, { ...point, v: sample.handling_share ?? NaN });
+	// ---- which boot, which time ----
+
+	ask() {
+		return api.boots(this.vm.id).then(answer => answer.boots);
 	}
 
-	// The right end of what there is, on the axis shown. Samples take a moment to be
-	// committed, so that the newest is the end unless it is late.
-	edge() {
-		const wall = this.route.range !== "boot";
-		const base = wall ? 0 : this.base ?? this.boot().opened;
-		const ends = this.tracks && this.loaded?.to === Infinity ?
-			SOURCES.map(s => lastEnd(this.tracks[s].count)).filter(Number.isFinite) : [];
-		const boot = this.boot();
-		if (!wall && boot.closed !== null)
-			return Math.max(boot.closed - base, ...ends);
-		return Math.max(this.page.now() - 3 - base, ...ends);
+	boot() {
+		return timeline.bootOf(this.state.span, this.boots);
 	}
 
+	running() {
+		return this.boot().closed === null;
+	}
+
+	// Samples take a moment to be committed: the newest is the end, unless it is late.
 	full() {
-		const edge = this.edge();
-		const seconds = RANGES[this.route.range];
-		if (seconds)
-			return { from: edge - seconds, to: edge };
-		const starts = this.tracks && this.loaded?.from === -Infinity ?
-			SOURCES.map(s => firstStart(this.tracks[s].count)).filter(Number.isFinite) : [];
-		return { from: Math.min(0, ...starts), to: Math.max(edge, 1) };
+		const { opened } = this.boot();
+		const end = this.data?.to === Infinity ? this.data.end() + opened : -Infinity;
+		const { to } = timeline.fullOf(this.state.span, this.boots, Math.max(this.page.now() - 3, end));
+		return { from: Math.min(this.first, to - 1), to };
 	}
 
 	window() {
-		const { from, to } = this.route;
-		if (from === undefined)
-			return this.full();
-		if (to !== undefined)
-			return { from, to };
-		const edge = this.edge();
-		return { from: edge - from, to: edge };	// following: from is the span
+		return timeline.windowOf(this.state.span, this.full());
 	}
 
 	follows() {
-		return this.route.to === undefined && (this.route.range !== "boot" || this.running());
+		return timeline.follows(this.state.span, this.boots);
 	}
 
 	moves() {
-		return this.vm && this.boots?.length && this.tracks && !document.hidden && this.follows();
+		return this.vm && this.data && this.boot() && this.follows() && !document.hidden;
 	}
 
-	// Shows from..to of the axis; follows on if that reaches the newest sample.
-	zoom(from, to) {
-		if (!this.tracks)
+	source() {
+		return this.state.source ?? (Number.isFinite(this.boot().sources.guest?.exits) ? "guest" : "host");
+	}
+
+	// changes: of the state; a span of null is the whole boot.
+	change(changes) {
+		if (!this.vm)
 			return;
-		const full = this.full();
-		if (to - from < LEAST_SPAN_S) {
-			const middle = (from + to) / 2;
-			[from, to] = [middle - LEAST_SPAN_S / 2, middle + LEAST_SPAN_S / 2];
-		}
-		const open = this.route.range !== "boot" || this.running();
-		const before = this.route.to;
-		if (open && to >= full.to - (to - from) * 0.01)
-			this.route = { ...this.route, from: to - from, to: undefined };
-		else
-			this.route = { ...this.route, from: Math.max(from, full.from), to: Math.min(to, full.to) };
-		const whole = this.route.range === "boot" && from <= full.from && to >= full.to;
-		if (whole)
-			this.route = { ...this.route, from: undefined, to: undefined };
-		this.go(this.route);
+		const { boot } = this.state.span;
+		if (changes.span?.boot !== undefined)
+			this.first = 0;
+		const span = "span" in changes ? { boot, from: null, to: null, last: null, ...changes.span } : this.state.span;
+		this.state = { ...this.state, ...changes, span };
+		this.write("span" in changes);
+		this.load().catch(error => this.page.failed(error));
+	}
+
+	write(push) {
+		const { span, kind, source } = this.state;
+		this.page.go({ ...timeline.writeSpan(span), boot: span.boot === "latest" ? null : span.boot,
+			kind: kind === KINDS[0] ? null : kind, source }, { push });
+	}
+
+	zoom(from, to) {
+		if (!this.data)
+			return;
+		this.state = { ...this.state, span: timeline.spanTo(this.state.span, from, to, this.boots, this.full()) };
+		this.write(false);
 		this.render();
-		if (this.lacks() || before !== undefined && this.route.to === undefined) {
-			clearTimeout(this.pending);
-			this.pending = setTimeout(() => this.load(), 120);
-		}
+		if (this.lacks())
+			this.soon();
 	}
 
 	// Whether the window needs data that are not here, or in finer steps.
 	lacks() {
+		const { data } = this;
 		const { from, to } = this.window();
-		return this.loaded.merged || from < this.loaded.from || to > this.loaded.to;
-	}
-
-	reset() {
-		if (this.route?.from !== undefined)
-			this.change({});
+		const open = data.to === Infinity;
+		return from < data.from || to > data.to || open !== this.follows() && data.merged ||
+			data.merged && Math.abs((to - from) / data.seen - 1) > 0.02;
 	}
 
 	follow() {
-		if (!this.tracks)
-			return;
-		if (this.follows())
-			this.zoom(this.window().from, this.window().to - (this.window().to - this.window().from) * 0.02);
-		else
-			this.change({});
+		const { from, to } = this.window();
+		this.change({ span: this.follows() ? { from, to } : {} });
 	}
+
+	soon() {
+		clearTimeout(this.pending);
+		this.pending = setTimeout(() => this.load().catch(error => this.page.failed(error)), PENDING_MS);
+	}
+
+	// ---- the data ----
+
+	async load() {
+		clearTimeout(this.pending);
+		this.abort?.abort();
+		const { signal } = this.abort = new AbortController();
+		const { vm } = this;
+		if (!this.boots.length) {
+			this.page.panel(notes.failed(vm.name, notes.NO_BOOT));
+			return;
+		}
+		const boot = this.boot();
+		if (!boot)
+			throw new api.ApiError(`there is no boot ${this.state.span.boot} of this VM`, 404);
+		const data = new BootData(vm.id, boot, this.source(), this.state.kind);
+		const { from, to } = this.window();
+		const { from: first, last } = this.state.span;
+		const whole = first === null && last === null;
+		const more = (to - from) * MARGIN;
+		data.seen = to - from;
+		try {
+			await data.load({ from: whole ? null : Math.max(0, from - more), to: first === null ? null : to + more,
+				points: this.points(whole ? 1 : 1 + 2 * MARGIN) }, signal);
+		} catch (error) {
+			if (signal.aborted)
+				return;
+			throw error;
+		}
+		if (signal.aborted)
+			return;
+		this.data = data;
+		if (data.to === Infinity)
+			this.recent.forEach(sample => data.take(sample));
+		if (whole) {
+			this.means = (source, kind) => data.mean(source, kind);
+			// A VM may have run for months before it was seen.
+			this.first = boot.complete ? 0 : Math.max(0, data.begin());
+		}
+		this.render();
+	}
+
+	// A little less than one interval for each pixel across.
+	points(windows) {
+		const width = $("view-boot").clientWidth || 900;
+		return Math.round(Math.min(4000, Math.max(400, width * 0.8 * windows)));
+	}
+
+	// What becomes another while the boot goes on.
+	async rank() {
+		const { data, abort } = this;
+		if (data.boot.closed !== null || data.to !== Infinity)
+			return;
+		try {
+			const others = await data.rank(abort.signal);
+			await data.events(abort.signal);
+			if (data !== this.data)
+				return;
+			if (others || data.behind)
+				await this.load();
+			else
+				this.invalidate();
+		} catch {
+			// The banner says that the daemon is away; the next time will do.
+		}
+	}
+
+	// ---- drawing ----
 
 	invalidate() {
 		this.frame ??= requestAnimationFrame(() => {
 			this.frame = null;
-			if (this.vm && this.tracks)
+			if (this.vm && this.data && this.boot())
 				this.render();
 		});
 	}
 
 	render() {
-		if (!this.boot())
-			return;
+		const { data } = this;
+		const { opened } = data.boot;
+		const window = this.window();
+		const view = { ...window, wall: false, live: this.follows(), full: this.full(),
+			phases: bands(data.phases, opened) };
 		this.header();
-		const wall = this.route.range !== "boot";
-		const { from, to } = this.window();
-		const view = { from, to, wall, live: this.follows(), marks: this.marks(wall) };
-		if (wall && this.follows()) {
-			for (const source of SOURCES)
-				KINDS.forEach(kind => trim(this.tracks[source][kind], from - (to - from)));
-		}
-		for (const kind of KINDS)
-			this.chart(this.charts[kind], kind, view);
-		setSummary(this.tracks, view);
-		this.toolbar(wall, from, to);
+		const colours = this.drawStack(view);
+		this.drawLines(this.charts.exits, view, data.kind, UNITS[data.kind]);
+		this.drawLines(this.charts.sum, view, "sum", "exits");
+		this.phases.set(data.phases, opened, colours);
+		this.summary.set(data.tracks, view);
+		this.controls.set({ vm: this.vm, boots: this.boots, boot: data.boot, state: this.state, source: this.source(),
+			follows: view.live, running: this.running(), finished: this.finished(), window,
+			reasons: data.reasons.map(r => r.number), address: params => this.page.address(params) });
 	}
 
-	chart(chart, kind, view) {
-		const none = SOURCES.every(s => !this.tracks[s][kind].t.length);
-		chart.root.classList.toggle("none", none);
-		chart.root.classList.toggle("soon", this.running() && this.vm.agent === "connected" &&
-			this.vm.leaf !== "no");
+	// When the boot had finished, on its axis, or null.
+	finished() {
+		const last = bands(this.data.phases, this.data.boot.opened).at(-1);
+		return last?.label === "running" ? last.from : null;
+	}
+
+	// Returns the colours by reason.
+	drawStack(view) {
+		const { data } = this;
+		const chart = this.charts.stack;
+		const { parts, whole } = data.stack();
+		const looks = this.looks.assign(data.reasons.map(r => String(r.number)));
+		const curves = parts.map(part => ({ ...part, ...looks.get(part.id) ?? OTHER }));
+		name(chart, { count: "Exits per second by reason", handling: "Handling share by reason",
+			away: "Lost share by reason" }[data.kind]);
+		chart.set({ ...view, unit: UNITS[data.kind], mode: "stacked", curves, whole,
+			marks: events.marksOf(data.marks, data.boot.opened),
+			gaps: events.gapsOf(data.gaps, data.boot.opened, [data.source]) });
+		this.blank(chart, whole.t.length > 0, data.kind);
+		return new Map(data.reasons.map(r => [r.number, looks.get(String(r.number)).colour]));
+	}
+
+	drawLines(chart, view, key, unit) {
+		const { data } = this;
+		if (key !== "sum")
+			name(chart, { count: "Exits per second", handling: "Handling share", away: "Lost share" }[key]);
 		const curves = SOURCES.map(source => ({ id: source, label: source, ...SOURCE_LOOK[source],
-			track: this.tracks[source][kind] }));
-		chart.set({ ...view, curves, unit: UNITS[kind], full: this.full() });
-		const drawn = Object.values(JSON.parse(chart.plot.dataset.points)).some(n => n > 0);
-		chart.empty(drawn || chart.hidden.size ? "" : notes.emptyChart(kind, this.vm,
-			{ latest: this.running(), wall: view.wall }));
+			track: data.tracks[source][key], slope: key === "sum" }));
+		chart.set({ ...view, unit, curves, gaps: events.gapsOf(data.gaps, data.boot.opened, SOURCES) });
+		this.blank(chart, curves.some(c => c.track.t.length), key);
 	}
 
-	// Where a boot began, in a range over boots.
-	marks(wall) {
-		return wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
+	blank(chart, any, kind) {
+		chart.root.classList.toggle("none", !any);
+		chart.empty(any ? "" : notes.emptyChart(kind, this.vm, { latest: this.running() }));
 	}
 
 	header() {
-		const vm = this.vm;
-		if (!this.boots.length)
-			return;
+		const { vm, boots } = this;
 		const boot = this.boot();
-		const latest = boot === this.boots[0];
-		const words = [latest ? stateWords(vm) : "an earlier boot"];
-		if (latest && stuckWords(vm))
-			words.push(stuckWords(vm));
-		if (latest && vm.state === "running")
-			words.push(agentWords(vm));
-		if (latest && vm.state === "running" && pathWords(vm))
-			words.push(pathWords(vm));
-		if (latest && quarantineWords(vm))
-			words.push(quarantineWords(vm));
-		words.push(bootOrigin(boot));
-		setText($("vm-words"), words.join(" · "));
-		this.options();
-		this.notes(latest);
-		this.facts.set(vm, boot, latest && boot.closed === null,
-			this.route.range === "boot" ? this.means : null);
-	}
-
-	options() {
-		const texts = this.boots.map(bootWords);
-		const key = texts.join("\n");
-		const select = $("boot");
-		if (this.optionsKey !== key) {
-			this.optionsKey = key;
-			select.replaceChildren(...this.boots.map((b, i) =>
-				h("option", { value: i ? b.boot : "latest" }, texts[i])));
+		const latest = boot === boots[0];
+		const live = latest && vm.state === "running";
+		const words = [latest ? stateWords(vm) : "an earlier boot", latest && stuckWords(vm),
+			live && agentWords(vm), live && pathWords(vm), latest && quarantineWords(vm), bootOrigin(boot)];
+		setText(this.words, words.filter(w => w).join(" · "));
+		this.facts.set(vm, boot, latest && this.running(), this.means);
+		const key = latest ? [vm.id, vm.name, vm.state, vm.agent, vm.leaf, vm.error, vm.quarantined?.samples].join("\n") : "";
+		if (this.noted !== key) {
+			this.noted = key;
+			this.notes.replaceChildren(...(latest ? notes.vmNotes(vm) : []));
 		}
-		const boot = this.boot();
-		const value = boot === this.boots[0] ? "latest" : String(boot.boot);
-		if (select.value !== value)
-			select.value = value;
 	}
-
-	notes(latest) {
-		const { vm } = this;
-		const key = latest ? [vm.id, vm.name, vm.state, vm.agent, vm.leaf, vm.error].join("\n") : "";
-		if (this.notesKey === key)
-			return;
-		this.notesKey = key;
-		$("notes").replaceChildren(...(latest ? notes.vmNotes(vm) : []));
-	}
-
-	toolbar(wall, from, to) {
-		for (const button of $("ranges").children)
-			button.setAttribute("aria-pressed", String(button.dataset.range === this.route.range));
-		const zoomed = this.route.from !== undefined;
-		$("reset").hidden = !zoomed;
-		const follow = $("follow");
-		follow.hidden = !wall && !this.running();
-		follow.setAttribute("aria-pressed", String(this.follows()));
-		setText(follow, this.follows() ? "Live" : "Go live");
-		this.links(wall, zoomed, from, to);
-	}
-
-	// Downloads hold what is in view.
-	links(wall, zoomed, from, to) {
-		const params = wall ? {} : { boot: this.boot().boot };
-		if (wall || zoomed) {
-			const base = wall ? 0 : this.base;
-			params.from = Math.max(0, base + from).toFixed(3);
-			params.to = (base + to).toFixed(3);
-		}
-		const { id } = this.vm;
-		$("csv").href = api.url(api.vmPath(id, "samples.csv"), params);
-		const theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-		for (const kind of KINDS) {
-			for (const link of this.charts[kind].root.querySelectorAll("a[data-format]"))
-				link.href = api.url(api.vmPath(id, `graph.${link.dataset.format}`),
-					{ ...params, kind, width: 1200, height: 480, theme });
-		}
-		// The names, where the daemon gives none.
-		const name = [this.vm.name, wall ? this.route.range : `boot-${this.boot().boot}`].join("-");
-		$("csv").download = `${name}.csv`;
-		for (const link of document.querySelectorAll("a[data-format]"))
-			link.download = `${name}-${link.closest(".chart").id}.${link.dataset.format}`;
-	}
-}
-
-function merged(series) {
-	return series.t.some((t, i) => series.min[i] !== series.max[i]);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What is said about a boot in words and figures: the tiles above the charts, the
-// boot selector's entries, the summary below.
+// What is said about a boot in words and figures: the tiles above the charts, the boot
+// selector's entries, the summary below.
 
-import { $, h, setText, swatch } from "./dom.js";
+import { h, setText, swatch } from "./dom.js";
 import { current } from "./vmwords.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
@@ -68,55 +68,66 @@ export class Facts {
 		this.exits = new Tile("Exits since boot");
 		this.rate = new Tile("Exits/s now");
 		this.handling = new Tile("Handling share now");
+		this.lost = new Tile("Lost share now");
 		this.guest = new GuestTile();
-		for (const tile of Object.values(this))
-			$("tiles").append(tile.root);
+		this.root = h("dl", { class: "tiles" }, ...Object.values(this).map(tile => tile.root));
 	}
 
-	// running: the boot is the latest and still open. means: the handling shares' means
-	// by source over the whole boot, where known.
-	set(vm, boot, running, means) {
+	// running: the boot is the latest and still open. mean(source, kind): the shares' means
+	// over the whole boot, where known.
+	set(vm, boot, running, mean) {
 		const each = get => SOURCES.map(source => get(source) ?? NaN);
 		const exits = each(s => running && vm[s] ? vm[s].exits : boot.sources[s]?.exits);
 		this.exits.set(running ? "Exits since boot" : "Exits in this boot", exits, format.count);
 		if (running) {
 			this.rate.set("Exits/s now", each(s => current(vm, s)?.exits_rate), format.rate);
-			this.handling.set("Handling share now", each(s => current(vm, s)?.handling_share),
-				format.share);
+			this.handling.set("Handling share now", each(s => current(vm, s)?.handling_share), format.share);
+			this.lost.set("Lost share now", each(s => current(vm, s)?.lost_share), format.share);
 		} else {
 			this.rate.set("Exits/s, mean", each(s => {
 				const source = boot.sources[s];
 				return source && (source.exits ?? NaN) / (source.to - boot.opened);
 			}), format.rate);
-			this.handling.set("Handling share, mean", each(s => means?.[s]), format.share);
+			this.handling.set("Handling share, mean", each(s => mean?.(s, "handling")), format.share);
+			this.lost.set("Lost share, mean", each(s => mean?.(s, "away")), format.share);
 		}
 		this.guest.set(boot.vcpus, boot.kernel);
 	}
 }
 
-function sourceRow(tracks, source, { from, to }) {
-	const exits = summary(tracks[source].count, from, to);
-	if (!exits.points)
-		return null;
-	const handling = summary(tracks[source].handling, from, to);
-	return h("tr", {},
-		h("th", { scope: "row" }, swatch(source), source),
-		h("td", {}, format.count(exits.sum)),
-		h("td", {}, format.rate(exits.mean)),
-		h("td", {}, format.rate(exits.peak)),
-		h("td", {}, format.share(handling.mean)));
-}
+// What was in view, by source.
+export class Summary {
+	constructor() {
+		this.span = h("p");
+		this.body = h("tbody");
+		const head = ["In view", "Exits", "Mean", "Peak", "Handling", "Lost"];
+		this.root = h("section", { class: "summary", "aria-label": "In view" }, this.span,
+			h("table", {}, h("thead", {}, h("tr", {}, ...head.map(text => h("th", { scope: "col" }, text)))), this.body));
+	}
 
-export function setSummary(tracks, view) {
-	const rows = SOURCES.map(s => sourceRow(tracks, s, view)).filter(r => r);
-	// Unchanged rows stay, so that a selection in them does.
-	const texts = nodes => [...nodes].map(n => n.textContent).join("\n");
-	if (texts($("summary").children) !== texts(rows))
-		$("summary").replaceChildren(...rows);
-	$("summary").closest("section").hidden = !rows.length;
-	const span = view.to - view.from;
-	const ends = view.wall ?
-		`${format.moment(view.from, view.to)} to ${format.clock(view.to)}` :
-		`${format.elapsed(view.from, span / 100, view.to)} to ${format.elapsed(view.to, span / 100, view.to)} since boot`;
-	setText($("span"), `${ends}, ${format.duration(span)}`);
+	// tracks by source and kind; view: from, to, on the axis of the boot.
+	set(tracks, { from, to }) {
+		const rows = SOURCES.map(s => this.row(s, tracks[s], from, to)).filter(r => r);
+		// Unchanged rows stay, so that a selection in them does.
+		const texts = nodes => [...nodes].map(n => n.textContent).join("\n");
+		if (texts(this.body.children) !== texts(rows))
+			this.body.replaceChildren(...rows);
+		this.root.hidden = !rows.length;
+		const span = to - from;
+		setText(this.span, `${format.elapsed(from, span / 100, to)} to ${format.elapsed(to, span / 100, to)} ` +
+			`since boot, ${format.duration(span)}`);
+	}
+
+	row(source, { count, handling, away }, from, to) {
+		const exits = summary(count, from, to);
+		if (!exits.points)
+			return null;
+		return h("tr", {},
+			h("th", { scope: "row" }, swatch(source), source),
+			h("td", {}, format.count(exits.sum)),
+			h("td", {}, format.rate(exits.mean)),
+			h("td", {}, format.rate(exits.peak)),
+			h("td", {}, format.share(summary(handling, from, to).mean)),
+			h("td", {}, format.share(summary(away, from, to).mean)));
+	}
 }

@@ -100,22 +100,22 @@ function quarantineNote(vm) {
 
 // What to say above the charts of the latest boot.
 export function vmNotes(vm) {
-	const agent = vm.state === "running" || vm.agent === "no-channel" ? agentNote(vm) : null;
+	const agent = vm.state === "running" || vm.agent === "no-channel" && vm.state !== "unknown" ? agentNote(vm) : null;
 	return [agent, leafNote(vm), quarantineNote(vm)].filter(n => n);
 }
 
-// What to say in a chart's place. kind: "count" or "handling".
+// What to say in a chart's place. kind: "count", "handling", "away" or "sum".
 export function emptyChart(kind, vm, { latest, wall }) {
-	if (kind === "handling" && vm.leaf === "no")
-		return "The handling share needs the kernel series on the host.";
-	if (kind === "handling" && (vm.agent === "no-channel" || vm.agent === "waiting"))
-		return "The handling share is read in the guest; it appears when the agent reports.";
+	const share = { handling: "handling share", away: "lost share" }[kind];
+	if (share && vm.leaf === "no")
+		return `The ${share} needs the kernel series on the host.`;
+	if (share && latest && vm.state === "running" && (vm.agent === "no-channel" || vm.agent === "waiting"))
+		return `The ${share} is read in the guest; it appears when the agent reports.`;
 	if (wall)
 		return "No samples in this range. Choose a longer one, or the whole boot.";
 	if (latest && vm.state === "running")
 		return "No samples yet. The first should be here within a few seconds.";
-	return kind === "handling" ? "No handling share was recorded in this boot." :
-		"No samples were recorded in this boot.";
+	return share ? `No ${share} was recorded in this boot.` : "No samples were recorded in this boot.";
 }
 
 export const NO_BOOT = "This VM has not been seen running yet. Its first boot appears here as soon as it starts.";

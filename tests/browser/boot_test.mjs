@@ -2,20 +2,25 @@
 // boot_test.mjs [OPTION...] URL: the boot view of a running vmexitd's page; see lib.mjs.
 //   --vm NAME       the VM to look at; default the first of the list with samples
 //   --live          samples are arriving: the charts must grow
+//   --reasons       exits are known by reason, and so are the phases of the latest boot
 
 import assert from "node:assert/strict";
 import { run, span, total } from "./lib.mjs";
 
-const OPTIONS = { vm: { type: "string" }, live: { type: "boolean" } };
-const CHARTS = ["exits-chart", "handling-chart"];
+const OPTIONS = { vm: { type: "string" }, live: { type: "boolean" }, reasons: { type: "boolean" } };
+const CHARTS = ["stack-chart", "exits-chart", "sum-chart"];
 
 await run(OPTIONS, t => {
 	const { page } = t;
 	const chart = () => t.chart("exits-chart");
+	const button = name => page.locator("#view-boot").getByRole("button", { name, exact: true });
+	const api = (what, query = "") => t.json(`/api/v1/vms/${encodeURIComponent(t.vm)}/${what}${query}`);
 	const open = async (more = "") => {
 		await t.open(`#vm=${encodeURIComponent(t.vm)}${more}`);
 		await t.drawn("exits-chart");
 	};
+	// "12 345" and "1.23 k/s", with any kind of space, as numbers.
+	const number = text => parseFloat(text.replace(/[\s\u202f]/g, "")) * ({ k: 1e3, M: 1e6 }[text.match(/([kM])/)?.[1]] ?? 1);
 
 	t.test("the view opens, with points drawn", async () => {
 		const { vms } = await t.json("/api/v1/vms");
@@ -25,9 +30,8 @@ await run(OPTIONS, t => {
 
 	t.test("each source with points has pixels of its colour", async () => {
 		let checked = 0;
-		for (const id of CHARTS) {
-			if (!await page.locator(`#${id}`).isVisible())
-				continue;
+		await t.until("points", chart, c => total(c) > 3);
+		for (const id of ["exits-chart", "sum-chart"]) {
 			for (const [source, n] of Object.entries((await t.chart(id)).points)) {
 				if (n < 2)
 					continue;
@@ -39,16 +43,23 @@ await run(OPTIONS, t => {
 		assert.ok(checked > 0);
 	});
 
-	t.test("a boot begins at zero", async () => {
+	t.test("a boot begins at zero, one that was found when it was seen first", async () => {
 		const { from } = await chart();
-		assert.ok(Math.abs(from) < 0.001, `from ${from}`);
+		const { boots: [boot] } = await api("boots");
+		const seen = Math.min(...Object.values(boot.sources).filter(s => s).map(s => s.from)) - boot.opened;
+		assert.ok(boot.complete ? Math.abs(from) < 0.001 : from >= 0 && from < seen + 1 && from > seen - 60, `from ${from}`);
 	});
 
+	if (t.options.reasons)
+		reasonTests();
+
 	if (t.options.live) {
-		t.test("points arrive live", async () => {
-			const before = await chart();
-			const after = await t.until("more points", chart, c => total(c) > total(before));
-			assert.ok(after.to > before.to, `the axis ends at ${after.to}, ended at ${before.to}`);
+		t.test("points arrive live, in all charts", async () => {
+			for (const id of CHARTS) {
+				const before = await t.chart(id);
+				const after = await t.until(`more points in ${id}`, () => t.chart(id), c => total(c) > total(before));
+				assert.ok(after.to > before.to, `the axis ends at ${after.to}, ended at ${before.to}`);
+			}
 			assert.equal(await page.locator("#connection").innerText(), "connected");
 		});
 	}
@@ -58,10 +69,8 @@ await run(OPTIONS, t => {
 		await t.drag("exits-chart", 0.3, 0.6);
 		const zoomed = await t.until("zoom", chart, c => span(c) < span(before) * 0.5);
 		assert.ok(Math.abs(span(zoomed) / span(before) - 0.3) < 0.05, `${span(zoomed)} of ${span(before)}`);
-		for (const id of CHARTS) {
-			if (await page.locator(`#${id}`).isVisible())
-				assert.equal(span(await t.chart(id)), span(zoomed));
-		}
+		for (const id of CHARTS)
+			assert.equal(span(await t.chart(id)), span(zoomed), id);
 		await t.until("address", () => page.url(), u => /[#&]from=/.test(u));
 		await t.shot("boot-zoomed");
 		await page.locator("#exits-chart .u-over").dblclick();
@@ -76,7 +85,7 @@ await run(OPTIONS, t => {
 		await page.reload();
 		await t.drawn("exits-chart");
 		await t.until("the same zoom", chart, c => Math.abs(span(c) - span(zoomed)) < 0.01);
-		await page.getByRole("button", { name: "Reset zoom" }).click();
+		await button("Reset zoom").click();
 		await t.until("reset", chart, c => span(c) >= span(before) * 0.99);
 		assert.doesNotMatch(page.url(), /[#&]from=/);
 	});
@@ -92,25 +101,22 @@ await run(OPTIONS, t => {
 		await t.until("reset", chart, c => span(c) >= span(before) * 0.99);
 	});
 
-	t.test("the range buttons choose the range", async () => {
-		for (const [name, range, seconds] of [["1 min", "1m", 60], ["5 min", "5m", 300],
-			["1 h", "1h", 3600], ["24 h", "24h", 86400]]) {
-			const button = page.getByRole("button", { name, exact: true });
-			await button.click();
-			await t.until(name, chart, c => Math.abs(span(c) - seconds) < 0.5);
-			assert.equal(await button.getAttribute("aria-pressed"), "true");
-			assert.match(page.url(), new RegExp(`range=${range}`));
-		}
-		await page.getByRole("button", { name: "Boot", exact: true }).click();
-		await t.until("boot", chart, c => Math.abs(c.from) < 0.001 && total(c) > 0);
+	t.test("what was counted is the daemon's", async () => {
+		const { boots } = await api("boots");
+		const shown = (await page.locator(".tiles .tile").first().locator("dd").filter({ visible: true }).allInnerTexts()).map(number);
+		const counted = ["guest", "host"].map(source => boots[0].sources[source]?.exits).filter(n => n !== null && n !== undefined);
+		assert.equal(shown.length, counted.length);
+		// Of a VM that runs, they grow.
+		counted.forEach((n, i) => assert.ok(t.options.live ? Math.abs(shown[i] / n - 1) < 0.2 : shown[i] === n, `${shown[i]}, ${n}`));
 	});
 
 	t.test("the downloads are there, of the right type", async () => {
 		for (const [locator, type, begin] of [
-			["#csv", /^text\/csv/, /^time,epoch_s,vm,boot,source,/],
-			["#exits [data-format='png']", /^image\/png/, /^\x89PNG\r\n\x1a\n/],
-			["#exits [data-format='svg']", /^image\/svg\+xml/, /<svg/]]) {
-			const href = await page.locator(locator).getAttribute("href");
+			["a[href*='samples.csv']", /^text\/csv/, /^time,epoch_s,vm,boot,source,/],
+			["#stack [data-format='png']", /^image\/png/, /^\x89PNG\r\n\x1a\n/],
+			["#exits [data-format='pdf']", /^application\/pdf/, /^%PDF-/],
+			["#sum [data-format='svg']", /^image\/svg\+xml/, /<svg/]]) {
+			const href = await page.locator("#view-boot").locator(locator).getAttribute("href");
 			const response = await page.request.get(new URL(href, t.base).href);
 			const body = (await response.body()).toString("latin1");
 			assert.equal(response.status(), 200, `${href}: ${body.slice(0, 300)}`);
@@ -119,16 +125,104 @@ await run(OPTIONS, t => {
 		}
 	});
 
+	t.test("a comparison with this boot is one link away", async () => {
+		const { vm, boots } = await api("boots");
+		const href = await page.getByRole("link", { name: "Compare with" }).getAttribute("href");
+		assert.equal(new URLSearchParams(href.slice(1)).get("boots"), `${vm.id}:${boots[0].boot}`);
+		assert.equal(new URLSearchParams(href.slice(1)).get("view"), "compare");
+	});
+
 	t.test("the tab key reaches the charts", async () => {
 		await page.locator("#skip").focus();
-		for (let i = 0; i < 60; i++) {
+		const wanted = new Set(CHARTS);
+		for (let i = 0; i < 120 && wanted.size; i++) {
 			await page.keyboard.press("Tab");
-			if (await page.evaluate(() => document.activeElement.id) === "exits-chart")
-				return;
+			wanted.delete(await page.evaluate(() => document.activeElement.id));
 		}
-		assert.fail("not within 60 presses");
+		assert.deepEqual([...wanted], []);
 	});
 
 	t.appearances("boot");
 	t.quiet();
+
+	function reasonTests() {
+		const legend = () => page.locator("#stack .legend button").evaluateAll(
+			buttons => buttons.map(b => [b.dataset.id, b.querySelector(".label").textContent.trim()]));
+
+		t.test("the stack has the most frequent reasons, and all others as one", async () => {
+			const source = /guest/.test(await page.locator(".phases .hint").innerText()) ? "guest" : "host";
+			const { total: { reasons } } = await api("phases", `?source=${source}`);
+			const first = reasons.filter(r => r.count > 0).sort((a, b) => b.count - a.count).slice(0, 8);
+			const shown = await legend();
+			assert.deepEqual(shown.slice(0, -1), first.map(r => [String(r.number), r.name]));
+			assert.deepEqual(shown.at(-1), ["other", "all others"]);
+		});
+
+		t.test("a reason is hidden by its button, and shown again", async () => {
+			const picture = () => page.locator("#stack-chart canvas").evaluate(canvas => canvas.toDataURL());
+			const [[id]] = await legend();
+			const entry = page.locator(`#stack [data-id='${id}']`);
+			await page.mouse.move(0, 0);
+			const before = await picture();
+			await entry.press("Enter");
+			await t.until("hidden", () => t.chart("stack-chart"), c => !(id in c.points));
+			assert.equal(await entry.getAttribute("aria-pressed"), "false");
+			await t.until("another picture", picture, p => p !== before);
+			await entry.press("Enter");
+			await t.until("shown", () => t.chart("stack-chart"), c => c.points[id] > 0);
+		});
+
+		t.test("time instead of counts is one press away, and in the address", async () => {
+			for (const [name, kind, title] of [["Handling", "handling", /^Handling share by reason/], ["Lost", "away", /^Lost share by reason/]]) {
+				await button(name).click();
+				await t.until(kind, () => page.locator("#stack-title").innerText(), text => title.test(text));
+				await t.until("pressed", () => button(name).getAttribute("aria-pressed"), pressed => pressed === "true");
+				assert.match(page.url(), new RegExp(`kind=${kind}`));
+				await t.drawn("stack-chart");
+			}
+			await button("Exits").click();
+			await t.until("count", () => page.locator("#stack-title").innerText(), text => /^Exits per second/.test(text));
+			assert.doesNotMatch(page.url(), /kind=/);
+		});
+
+		t.test("the other source's view is as well, of what it counted", async () => {
+			const { boots } = await api("boots");
+			const other = boots[0].sources.host && await button("Guest").getAttribute("aria-pressed") === "true" ? "Host" : null;
+			if (other === null)
+				return;
+			await button(other).click();
+			await t.until("host", () => page.locator(".phases .hint").innerText(), text => /^Seen by the host/.test(text));
+			assert.match(page.url(), /source=host/);
+			await button("Guest").click();
+			await t.until("guest", () => page.locator(".phases .hint").innerText(), text => /^Seen by the guest/.test(text));
+		});
+
+		t.test("phases are those of the daemon, with their exits", async () => {
+			const { phases, opened } = await api("phases", "?source=guest");
+			const rows = page.locator(".phases tbody tr");
+			await t.until("rows", () => rows.count(), n => n === phases.length);
+			for (const [i, phase] of phases.entries()) {
+				const cells = await rows.nth(i).locator("th, td").allInnerTexts();
+				assert.equal(cells[0], phase.name);
+				assert.ok(Math.abs(number(cells[1]) - (phase.from - opened)) < 0.06 || /:/.test(cells[1]), cells[1]);
+				// The last one goes on while the VM runs.
+				if (phase.to !== null)
+					assert.equal(number(cells[3]), Math.round(phase.exits));
+				const top = phase.reasons.reduce((a, b) => b.count > a.count ? b : a);
+				assert.ok(cells[7].startsWith(top.name), `${cells[7]}: ${top.name}`);
+			}
+		});
+
+		t.test("a phase's name zooms to it, and so does Startup to all until the end of the boot", async () => {
+			const { phases, opened } = await api("phases", "?source=guest");
+			const phase = phases.find(p => p.name === "userspace");
+			await button("userspace").click();
+			await t.until("zoom", chart, c => Math.abs(c.from - (phase.from - opened)) < 0.01 && Math.abs(c.to - (phase.to - opened)) < 0.01);
+			await button("Startup").click();
+			await t.until("start", chart, c => Math.abs(c.from) < 0.01 && Math.abs(c.to - (phase.to - opened)) < 0.01);
+			assert.equal(await button("Startup").getAttribute("aria-pressed"), "true");
+			await button("Whole boot").click();
+			await t.until("whole", chart, c => c.to > phase.to - opened && Math.abs(c.from) < 0.01);
+		});
+	}
 });
