@@ -76,8 +76,11 @@ export class Boot {
 			kind: KINDS.includes(kind) ? kind : KINDS[0], source: SOURCES.includes(source) ? source : null };
 		this.state.span.boot ??= "latest";
 		const ready = this.page.detail(vm.id);
-		this.boots = await this.ask();
+		const boots = await this.ask();
 		await ready;
+		if (vm !== this.vm)
+			return;
+		this.boots = boots;
 		await this.load();
 	}
 
@@ -102,7 +105,11 @@ export class Boot {
 	}
 
 	async reload() {
-		this.boots = await this.ask();
+		const { vm } = this;
+		const boots = await this.ask();
+		if (vm !== this.vm)
+			return;
+		this.boots = boots;
 		await this.load();
 	}
 

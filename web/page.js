@@ -194,17 +194,25 @@ class Page {
 			await this.unknown(key);
 			return;
 		}
-		const moment = this.moment = {};
-		try {
-			await this.shown().show(this.params);
-			if (moment !== this.moment)
-				return;
+		this.moment = {};
+		if (await this.told(() => this.shown().show(this.params))) {
 			this.drawn = $("panel").hidden;
 			this.links();
-		} catch (error) {
-			if (moment === this.moment)
-				this.failed(error);
 		}
+	}
+
+	// Has the view do something; shows what it throws. Whether it is done, and the view is still
+	// the one: who left it does not care for what became of it.
+	async told(run) {
+		const { moment } = this;
+		try {
+			await run();
+		} catch (error) {
+			if (moment === this.moment && error.name !== "AbortError")
+				this.failed(error);
+			return false;
+		}
+		return moment === this.moment;
 	}
 
 	// Makes `kind` the view: vm is an entry, a key that names none, or null.
@@ -215,8 +223,8 @@ class Page {
 			if (before)
 				$(`view-${before}`).hidden = true;
 			this.view = kind.name;
-			this.drawn = false;
 		}
+		this.drawn = false;
 		if (vm?.id)
 			this.vm = vm;
 		const name = vm?.name ?? vm;
@@ -254,7 +262,7 @@ class Page {
 		$("report").hidden = !current?.vm || !vm;
 		if (vm)
 			$("report").href = api.url(api.vmPath(vm.id, "report.html"),
-				this.shown().report?.() ?? { boot: boot ?? "latest" });
+				(this.drawn && this.shown().report?.()) || { boot: boot ?? "latest" });
 	}
 
 	// Those, and the list of VMs.
@@ -304,8 +312,10 @@ class Page {
 			return;
 		if (this.drawn) {
 			this.surroundings();
-			this.shown().vms();
-			await this.shown().reload();
+			await this.told(async () => {
+				await this.shown().vms();
+				await this.shown().reload();
+			});
 		} else {
 			await this.route();
 		}
@@ -318,7 +328,7 @@ class Page {
 				return;
 			if (this.drawn) {
 				this.surroundings();
-				this.shown().vms();
+				await this.told(() => this.shown().vms());
 			} else {
 				await this.route();
 			}
