@@ -23,6 +23,9 @@ my @tests = (
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['overview', 'fleet'],
 	['boot', 'fleet', '--vm', 'vm003', '--live'],
+	['boot', 'debian-svm', '--vm', 'guest'],
+	['explore', 'debian-svm', '--vm', 'guest'],
+	['explore', 'fleet', '--live'],
 );
 
 # Returns vmexitd's options.

@@ -38,8 +38,8 @@
 //	marks		[{x, label, to}]: to: an interval (null: still on)
 //	gaps		[{from, to, cause}]: cause in words
 //
-// .plot's attributes data-points (JSON: points in view by curve), data-from and data-to are for
-// tests and scripts, and so is performance.mark("first-chart").
+// .plot's attributes are for tests and scripts: data-points (JSON: points in view by curve), data-from
+// and data-to, data-low and data-high of the y axis; and so is performance.mark("first-chart").
 
 /* global uPlot */
 
@@ -140,7 +140,7 @@ export class Chart {
 		this.strip = strip.layout(this.view);
 		this.segments = this.stacked() ? stack(this.drawn.map(c => c.track), this.view.from, this.view.to,
 			{ whole: this.hidden.size ? null : this.view.whole, slope: this.drawn.some(c => c.slope) }) : null;
-		this.range = this.extent();
+		[this.plot.dataset.low, this.plot.dataset.high] = this.range = this.extent();
 		if (!this.uplot && this.plot.clientWidth)
 			this.create();
 		else

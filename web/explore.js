@@ -21,6 +21,7 @@ const USUAL_LAST_S = 3600;
 const LOAD_AFTER_MS = 150;	// moves in so short a time ask once
 const LOAD_EVERY_MS = 350;
 const TAIL_EVERY_MS = 2000;
+const RANK_EVERY_MS = 30000;	// what is most, while it grows
 const SETTLE_MS = 250;
 const RELOAD_AFTER = 2000;	// appended points, before asking for merged ones again
 const COMMIT_S = 3;		// samples take a moment to be committed: the end of what is followed
@@ -38,12 +39,12 @@ export class Explore {
 		});
 		this.charts = new Map();
 		this.panes = h("div", { class: "panes" });
-		this.chosen = h("section", { class: "chart choose", "aria-label": "Curves to choose from" },
+		this.chosen = h("section", { class: "chart choose", hidden: true, "aria-label": "Curves to choose from" },
 			h("header", {}, h("h2", {})));
 		this.chooser = new Chooser(this.chosen, kinds.MOST, { pick: pick => this.change({ pick, hide: [] }) });
 		this.words = h("p", { class: "span" });
 		this.list = h("ul", { class: "events" });
-		this.happened = h("details", { class: "happened" }, h("summary", {}, ""), this.list);
+		this.happened = h("details", { class: "happened", hidden: true }, h("summary", {}, ""), this.list);
 		$("view-explore").append(this.controls.root, this.panes, this.words, this.happened, this.chosen);
 		this.looks = new Looks();
 		setInterval(() => this.moves() && this.invalidate(), 1000);
@@ -108,9 +109,18 @@ export class Explore {
 			return;
 		if (!this.take(sample))
 			this.tail();
-		if (this.appended > RELOAD_AFTER)
+		if (this.timer === null && (this.appended > RELOAD_AFTER || performance.now() - this.asked > RANK_EVERY_MS ||
+		    this.newReason(sample)))
 			this.later();
 		this.invalidate();
+	}
+
+	// One that had not occurred, where there is room for it.
+	newReason({ source, reasons }) {
+		const { ids, range } = this.data;
+		return this.state.by === "reason" && !this.state.pick && ids.length < kinds.TOP && source === this.source() &&
+			range.to === null && !!reasons?.some(([number, rate]) =>
+				rate > 0 && number !== kinds.IDLE_REASON && !ids.includes(String(number)));
 	}
 
 	// Whether the event had all that is shown of its source.
@@ -232,12 +242,13 @@ export class Explore {
 	later() {
 		clearTimeout(this.timer);
 		const wait = Math.max(LOAD_AFTER_MS, LOAD_EVERY_MS - (performance.now() - (this.asked ?? -Infinity)));
-		this.timer = setTimeout(() => this.load(0.5), wait);
+		this.timer = setTimeout(() => this.load(this.follows() ? 0 : 0.5), wait);
 	}
 
 	// margin: so much of the window to both sides, for panning.
 	async load(margin) {
 		clearTimeout(this.timer);
+		this.timer = null;
 		this.abort?.abort();
 		const { signal } = this.abort = new AbortController();
 		const { vm } = this;

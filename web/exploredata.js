@@ -85,7 +85,7 @@ export class Data {
 			const clock = this.clock();
 			this.ranking = await reasons(vm, { ...clock, source: this.source, sort: state.what }, signal);
 			this.ids = state.pick?.filter(id => /^\d+$/.test(id)) ??
-				this.ranking.filter(r => r.number !== IDLE_REASON).slice(0, TOP).map(r => String(r.number));
+				this.ranking.filter(r => r.number !== IDLE_REASON && r[state.what] > 0).slice(0, TOP).map(r => String(r.number));
 		}
 		const many = ["vcpu", "interrupt", "unit"].includes(state.by);
 		this.points = Math.round(Math.min(MOST_POINTS, points));

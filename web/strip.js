@@ -77,8 +77,7 @@ function hatch(ctx, x, y, width, height, ratio) {
 	ctx.rect(x, y, width, height);
 	ctx.clip();
 	ctx.strokeStyle = colour("gap");
-	ctx.lineWidth = ratio;
-	ctx.globalAlpha = 0.6;
+	ctx.lineWidth = 1.5 * ratio;
 	ctx.beginPath();
 	const step = 7 * ratio;
 	// The lines are the canvas's, so that they stand still when the gap moves.

@@ -34,11 +34,12 @@ export function bootOf(span, boots) {
 	return (span.boot === "latest" ? boots[0] : boots.find(b => b.boot === span.boot)) ?? null;
 }
 
-// How far there is anything, on the span's axis. edge: the newest, epoch seconds.
+// How far there is anything, or something was asked for, on the span's axis. edge: the newest,
+// epoch seconds.
 export function fullOf(span, boots, edge) {
 	const boot = bootOf(span, boots);
 	if (!boot)
-		return { from: Math.min(edge - 300, ...boots.map(b => b.opened)), to: edge };
+		return { from: Math.min(edge - (span.last ?? 300), span.from ?? edge, ...boots.map(b => b.opened)), to: edge };
 	const to = boot.closed === null ? edge : Math.max(boot.closed, lastSample(boot));
 	return { from: 0, to: Math.max(1, to - boot.opened) };
 }

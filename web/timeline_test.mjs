@@ -28,6 +28,7 @@ test("what is written is read again", () => {
 
 test("there is something from the first boot to now, or in a boot", () => {
 	assert.deepEqual(timeline.fullOf(span({ last: 60 }), boots, 2600), { from: 1000, to: 2600 });
+	assert.deepEqual(timeline.fullOf(span({ last: 3000 }), boots, 2600), { from: -400, to: 2600 });
 	assert.deepEqual(timeline.fullOf(span({ boot: "latest" }), boots, 2600), { from: 0, to: 600 });
 	// The last sample may come after the end.
 	assert.deepEqual(timeline.fullOf(span({ boot: 1 }), boots, 2600), { from: 0, to: 501 });

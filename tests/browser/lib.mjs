@@ -114,7 +114,7 @@ export class Tester {
 
 	chart(id) {
 		return this.page.evaluate(i => {
-			const { points, from, to } = document.getElementById(i).dataset;
+			const { points, from, to } = document.getElementById(i)?.dataset ?? {};	// perhaps not made yet
 			return { points: JSON.parse(points ?? "{}"), from: Number(from), to: Number(to) };
 		}, id);
 	}
