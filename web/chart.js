@@ -143,8 +143,8 @@ export class Chart {
 		[this.plot.dataset.low, this.plot.dataset.high] = this.range = this.extent();
 		if (!this.uplot && this.plot.clientWidth)
 			this.create();
-		else
-			this.uplot?.setData(this.data());
+		else if (this.uplot)
+			this.redraw();
 		this.values();
 		this.talk ??= setTimeout(() => this.tell(), WORDS_AFTER_MS);
 	}
@@ -152,6 +152,15 @@ export class Chart {
 	// uPlot only needs the extent: what is drawn comes from the tracks.
 	data() {
 		return [[this.view.from, this.view.to], [null, null]];
+	}
+
+	redraw() {
+		this.uplot.setData(this.data());
+		if (this.rows === this.strip.rows)
+			return;
+		// Another padding is seen with another size only.
+		this.rows = this.strip.rows;
+		this.uplot.setSize({ width: this.uplot.width, height: this.uplot.height });
 	}
 
 	// The y axis.
@@ -197,6 +206,7 @@ export class Chart {
 
 	create() {
 		const { wall, unit, log } = this.view;
+		this.rows = this.strip.rows;
 		this.uplot = new uPlot({
 			width: this.plot.clientWidth, height: this.plot.clientHeight,
 			padding: [() => this.strip.rows ? 3 + this.strip.rows * strip.LANE_PX : TOP_PX, PADDING, 0, 0],
@@ -219,6 +229,8 @@ export class Chart {
 			axes: [xAxis(wall), yAxis(unit, log)],
 			series: [{}, { paths: () => null, points: { show: false } }],
 			hooks: {
+				drawClear: [u => this.within(u, (ctx, g, ratio) =>
+					strip.drawUnder(ctx, g, this.strip, u.bbox.top, ratio))],
 				drawAxes: [u => this.paint(u)],
 				setSelect: [u => this.selected(u)],
 				setCursor: [u => this.moved(u)],
@@ -255,26 +267,30 @@ export class Chart {
 			this.uplot.setSize({ width, height });
 	}
 
-	paint(u) {
+	// Draws where curves and lanes are.
+	within(u, draw) {
 		const { ctx, bbox } = u;
-		const ratio = devicePixelRatio;
-		const g = new curves.Geometry(u, this.view.log);
-		const how = { ratio, points: this.points, strong: this.strong };
 		ctx.save();
 		ctx.beginPath();
 		ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
 		ctx.clip();
-		strip.drawUnder(ctx, g, this.strip, bbox.top, ratio);
-		if (this.segments) {
-			curves.drawStack(ctx, g, this.drawn, this.segments, how);
-		} else {
-			curves.drawBands(ctx, g, this.drawn);
-			curves.drawLines(ctx, g, this.drawn, how);
-		}
-		strip.drawOver(ctx, g, this.strip, bbox.top, ratio);
+		draw(ctx, new curves.Geometry(u, this.view.log), devicePixelRatio);
 		ctx.restore();
+	}
+
+	paint(u) {
+		this.within(u, (ctx, g, ratio) => {
+			const how = { ratio, points: this.points, strong: this.strong };
+			if (this.segments) {
+				curves.drawStack(ctx, g, this.drawn, this.segments, how);
+			} else {
+				curves.drawBands(ctx, g, this.drawn);
+				curves.drawLines(ctx, g, this.drawn, how);
+			}
+			strip.drawOver(ctx, g, this.strip, u.bbox.top, ratio);
+		});
 		if (this.view.live && !this.segments)
-			curves.drawHeads(ctx, g, this.drawn, ratio);
+			curves.drawHeads(u.ctx, new curves.Geometry(u, this.view.log), this.drawn, devicePixelRatio);
 		if (this.points && !performance.getEntriesByName("first-chart").length)
 			performance.mark("first-chart");
 	}
