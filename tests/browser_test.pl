@@ -20,11 +20,10 @@ my @tests = (
 	['page', 'nothing', '--expect-empty'],
 	['page', 'debian-svm', '--vm', 'guest'],
 	['boot', 'debian-svm', '--vm', 'guest', '--reasons'],
+	['explore', 'debian-svm', '--vm', 'guest'],
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['overview', 'fleet'],
 	['boot', 'fleet', '--vm', 'vm003', '--live'],
-	['boot', 'debian-svm', '--vm', 'guest'],
-	['explore', 'debian-svm', '--vm', 'guest'],
 	['explore', 'fleet', '--live'],
 );
 

@@ -293,6 +293,7 @@ int http_new(const struct http_settings *settings, struct http **ret_http)
 	}
 	*http->settings = *settings;
 	http->gnuplot = settings->gnuplot;
+	http->database = settings->database;
 	http->stats = settings->stats;
 	peer_rule_init(&http->peers);
 	pthread_mutex_init(&http->lock, NULL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/httplater.h"
 
-#include "daemon/http/http.h"
 #include "guest-agent/shared/log.h"
 
 #define THINKING_MAX 2			/* at a time */
@@ -12,7 +11,7 @@ static void *think(void *arg)
 	struct http *http = request->http;
 	struct query *query;
 
-	if (query_open(http->settings->database, &query) < 0) {
+	if (query_open(http->database, &query) < 0) {
 		answer_fail(&request->answer, 500,
 			    "the database could not be read; vmexitd's log says more");
 	} else {

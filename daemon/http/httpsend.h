@@ -35,7 +35,7 @@ struct http_listener {
 
 struct http {
 	struct http_settings *settings;
-	const char *gnuplot;
+	const char *gnuplot, *database;
 	struct hostnames hostnames;	/* answered over TCP */
 	struct recent *recent;
 	struct live *live;
