@@ -4,13 +4,19 @@
 # live view's keys, its size and its way out, completion, and that the manual page has all of it.
 use strict;
 use warnings;
+use Encode qw(decode_utf8);
 use FindBin;
 use IO::Uncompress::Gunzip qw(gunzip);
 use lib "$FindBin::Bin/lib";
 use Daemon;
+use Frames;
+use IO::Select;
 use JSON::PP;
 use Test::More;
+use Time::HiRes qw(sleep time);
+use utf8;
 
+binmode(Test::More->builder->$_, ":utf8") for qw(output failure_output);
 my $ctl = "$build/vmexitctl";
 
 # A program's output, status and complaints.
@@ -76,4 +82,252 @@ subtest 'options' => sub {
 		ok($r->{status} == 2 && $r->{err} =~ /--nothing is not known.*\nTry 'vmexitctl $command --help'\.\n\z/, 'an option that is not there: where to look') or diag($r->{err});
 	} };
 
+# ---- guests that never tire, and a terminal ----
+
+stop('daemon', 'TERM');
+my @guests = ('web-1', 'web-2');
+my %listener = map { $_ => listen_at($_) } @guests;
+my $boots = time;
+
+# Each sends 5 samples a second from a child process, web-2 twice as many exits; whenever the
+# daemon comes anew, it is greeted anew.
+sub play {
+	my $pid = fork() // die "fork: $!";
+	if ($pid) { $running{guests} = $pid; return }
+	my %peer;
+	for my $i (1 .. 5 * 600) {
+		for my $k (1 .. @guests) {
+			my ($name, $at) = ($guests[$k - 1], IO::Select->new($listener{$guests[$k - 1]}));
+			if ($at->can_read(0)) {
+				$peer{$name} = $listener{$name}->accept;
+				syswrite($peer{$name}, hello2(pack('A16', $name), 1e12, generation => $k));
+			}
+			next unless $peer{$name};
+			my @n = map { $_ * $k * $i } 80, 20, 10;
+			syswrite($peer{$name}, sample2($i * 200_000, generation => $k, exits => $n[0] + $n[1] + $n[2], handling => $i * 8e6, away => [$i * 4e7, 0],
+						       host => int($boots) * 1_000_000_000 + ($i - 1) * 200_000_000, lists => reasons([120, $n[0], $i * 4e6, $i * 2e7], [123, $n[1], $i * 4e6, $i * 2e7], [9999, $n[2], 0, 0])));
+		}
+		my $wait = $boots + $i * 0.2 - time;
+		sleep $wait if $wait > 0;
+	}
+	POSIX::_exit(0) }
+
+# Rates as they are shown.
+my $near = { map { my $n = $_; $n => '(?:' . join('|', int($n * 0.99) .. int($n * 1.01)) . ')\\.\\d' } 50, 100, 400, 550, 800, 1100, 1650 };
+
+sub serve { return daemon('--libvirt=off', map { "--channel=$_=$dir/$_.sock" } @guests) }
+
+# A name that a terminal would obey: an agent's host may call a VM so.
+is(system('sqlite3', "$dir/v.db", q{UPDATE vm SET name = char(27) || '[2J' || char(27) || ']2;owned' || char(7, 155) || '31m' || char(8238) || 'evil' WHERE name = 'guest'}), 0, 'a hostile name');
+ok(serve(), 'vmexitd serves it, and two guests');
+play();
+ok(wait_for('samples', 20, sub { (vm('web-2')->{guest}{exits} // 0) > 500 }), 'which send');
+
+# A terminal of its own, with a shell in it.
+sub tmux { return run('tmux', '-S', "$dir/tmux.sock", '-f', '/dev/null', @_) }
+sub screen { return decode_utf8(tmux('capture-pane', '-p', @_)->{out}) }
+sub press { tmux('send-keys', @_) }
+sub type { tmux('send-keys', '-l', $_[0]); tmux('send-keys', 'Enter') }
+sub state { return tmux('display-message', '-p', "#{$_[0]}")->{out} =~ s/\n//r }
+sub shows { my ($what, $pattern, $seconds) = @_;
+	my $r = ok(wait_for($what, $seconds // 15, sub { screen() =~ $pattern }), $what) or diag("the screen:\n" . screen());
+	return $r }
+# What a command line prints, between two marks; its status.
+my $mark = 0;
+sub in_shell { my $line = shift;
+	my $n = ++$mark;
+	type("clear; $line; echo done$n=\$?");
+	my ($status) = wait_for($line, 20, sub { screen() =~ /^done$n=(\d+)/m ? [$1] : undef }) // [-1];
+	return { out => screen() =~ s/^done.*//msr, status => $status->[0] } }
+my $owner = $$;
+END { local $?; tmux('kill-server') if $$ == $owner && -S "$dir/tmux.sock" }
+
+{
+	local %ENV = (%ENV, LC_ALL => 'C.UTF-8', PS1 => '$ ', HISTFILE => '');
+	delete @ENV{qw(NO_COLOR TMUX)};
+	is(tmux(qw(new-session -d -x 80 -y 24 bash --norc --noprofile))->{status}, 0, 'a terminal');
+}
+in_shell('stty -g >' . "$dir/stty");
+my $stty = slurp("$dir/stty");
+like($stty, qr/^[0-9a-f:]+$/, 'has its settings');
+sub top { type("$ctl -s $dir/api.sock top @_") }
+# The program that runs in the terminal.
+sub program { my ($shell) = state('pane_pid'); return run('ps', '-o', 'pid=', '--ppid', $shell)->{out} =~ /(\d+)/ ? $1 : undef }
+# The terminal is as it was.
+sub is_restored { my $what = shift;
+	is(state('alternate_on') . state('cursor_flag') . state('keypad_flag'), '010', "$what: the screen, the cursor, the keypad are back");
+	in_shell("stty -g >$dir/stty.now");
+	is(slurp("$dir/stty.now"), $stty, 'and the settings') }
+
+subtest 'top: keys' => sub {
+	top();
+	shows('all VMs, the highest rate first', qr/^vmexitctl top  [\d:]+  vmexitd \S+: ok  every 1 s\n.*\n\n NAME +STATE .*EXITS\/S↓.*\n>web-2 +running +connected +guest +$near->{1100} .*\n web-1 +running +connected +guest +$near->{550} /m);
+	like(screen(), qr/^4 VMs, 2 running, $near->{1650} exits\/s in all; numbers: best$/m, 'and their sum');
+	like(screen(), qr/^ web-1 .* 1\.00 +\S/m, 'handling: 4e7 cycles a second of 2 vCPUs at 2 GHz');
+	like(screen(), qr/^ \?\[2J\?\]2;owned… unknown/m, 'a hostile name is shown, and not obeyed');
+	isnt(state('pane_title'), 'owned', 'in no way');
+	press('Down', 'Enter');
+	shows('the exits of the selected one', qr/^web-1: running, boot 1 by guest, $near->{550} exits\/s.*\n\n REASON .*\n>hlt +$near->{400} +72\.73 +0\.50 +2\.50 .*\n io +$near->{100} +18\.18 +0\.50 +2\.50 .*\n 9999 +$near->{50} +9\.09 /m);
+	my ($total) = screen() =~ /^>hlt .* (\d+)$/m;
+	ok(wait_for('another refresh', 10, sub { screen() =~ /^>hlt .* (\d+)$/m && $1 > $total && $1 % 80 == 0 }), 'and their sums');
+	press('>');
+	shows('sorted by the next column', qr/%EXITS↓/);
+	press('r');
+	shows('the other way round', qr/%EXITS↑.*\n>9999 .*\n io .*\n hlt/);
+	press('BSpace');
+	shows('back, at the same VM', qr/EXITS\/S↓.*\n web-2 .*\n>web-1/);
+	press('<', '<', '<', '<');
+	shows('sorted by name', qr/NAME↑.*\n \?.*\n test .*\n>web-1.*\n web-2/);
+	press('f', 'W', 'E', 'B', '-', '2');
+	shows('names with that', qr/filter 'WEB-2'\n\n.*\n>web-2 .*\n\n(.*\n)*Names with: WEB-2/);
+	press('BSpace', 'x', 'Enter');
+	shows('no name', qr/filter 'WEB-x'\n\n.*\n nothing is called like that\n(.*\n)*\? help/);
+	press('Escape');
+	shows('all again', qr/^.web-1 .*\n.web-2/m);
+	press('g', 'g');
+	shows('the host\'s numbers, of which there are none', qr/numbers: host\n\n.*\n.*\n.*\n.web-1 +running +connected +- +- +-/);
+	press('g', 'd', '0', '.', '3', 'Enter');
+	shows('another interval', qr/every 0\.3 s\n.*numbers: best/);
+	press('d', '0', 'Enter');
+	shows('which is none', qr/every 0\.3 s/);
+	press('p');
+	shows('a stop', qr/PAUSED/);
+	my $still = screen();
+	press('Down');
+	shows('where keys work', qr/^>web-2/m);
+	is(screen() =~ s/^[> ]//gmr, $still =~ s/^[> ]//gmr, 'and nothing else moves');
+	press('p', '?');
+	shows('help', qr/keys and columns\n(.*\n)*any key goes back/);
+	press('q');
+	shows('and back', qr/every 0\.3 s\n(.*\n)*\? help/);
+	press('q');
+	shows('the shell', qr/^\$ ?$/m);
+	is_restored('q') };
+
+subtest 'top: sizes' => sub {
+	top('web-2');
+	shows('one VM at once', qr/^web-2: running/m);
+	tmux('resize-window', '-x', 40, '-y', 10);
+	shows('narrow', qr/\A.{1,40}\n.{1,40}\n\n? REASON +EXITS\/S↓[^\n]{0,20}\n>hlt +$near->{800}/);
+	unlike(screen(), qr/TOTAL/, 'without what there is no room for');
+	tmux('resize-window', '-x', 150, '-y', 40);
+	shows('wide', qr/REASON +EXITS\/S↓ +%EXITS +HANDL% +AWAY% HISTORY +TOTAL\n>hlt +$near->{800} .{60,} \d+\n(.*\n)+/);
+	press('Escape');
+	shows('all VMs, all columns', qr/NAME .* EXITS NOTE/);
+	tmux('resize-window', '-x', 3, '-y', 2);
+	ok(wait_for('tiny', 10, sub { screen() =~ /\A.{0,3}\n.{0,3}\n\z/ }) && program(), 'as small as can be, it lives');
+	tmux('resize-window', '-x', 80, '-y', 24);
+	shows('and comes back', qr/NAME .*\n>web-2/);
+	press('q');
+	shows('the shell', qr/^\$ ?$/m) };
+
+subtest 'top: the daemon goes away and comes back' => sub {
+	top();
+	shows('at first it is there', qr/^>web-2 .* $near->{1100}/m);
+	stop('daemon', 'KILL');
+	shows('gone: since when, and what was known', qr/^vmexitd does not answer since \d\d:\d\d:\d\d \(.*\); trying again\n NAME.*\n>web-2 .* $near->{1100}/m);
+	press('?');
+	shows('keys work', qr/keys and columns/);
+	press('?');
+	ok(serve(), 'it comes back');
+	shows('and all goes on', qr/numbers: best\n\n NAME.*\n>web-2 .* $near->{1100}/, 30);
+	kill('STOP', $running{daemon});
+	press('?');
+	shows('it hangs: keys work', qr/keys and columns/);
+	press('?');
+	shows('what was measured is not shown for ever', qr{^.web-2 +running +connected +guest +- +- +- }m, 30);
+	kill('CONT', $running{daemon});
+	shows('and all goes on', qr/numbers: best\n\n NAME.*\n>web-2 .* $near->{1100}/, 30);
+	press('C-z');
+	shows('stopped', qr/Stopped/);
+	is_restored('Ctrl-Z');
+	type('fg');
+	shows('and in front again', qr/^>web-2 .* $near->{1100}/m);
+	press('C-c');
+	shows('Ctrl-C', qr/^\$ ?$/m);
+	is_restored('Ctrl-C') };
+
+subtest 'top: the terminal after signals' => sub {
+	for (['TERM', 143], ['HUP', 129], ['INT', 0], ['QUIT', 131], ['SEGV', 139], ['ABRT', 134]) {
+		my ($signal, $status) = @$_;
+		type("clear; ulimit -c 0; $ctl -s $dir/api.sock top; echo status=\$?");
+		shows("$signal comes to what runs", qr/^>web-2/m);
+		kill($signal, program());
+		shows("it ends by it", qr/^status=$status$/m);
+		is_restored($signal);
+	} };
+
+subtest 'top: terminals' => sub {
+	for (['TERM=dumb', qr/'dumb' cannot place its cursor/], ['TERM=nothing-like-it', qr/'nothing-like-it' is not known/], ['TERM=', qr/terminal '' is not known/]) {
+		my ($how, $words) = @$_;
+		my $r = in_shell("$how $ctl -s $dir/api.sock top");
+		is($r->{status}, 1, "$how: status 1");
+		like($r->{out} =~ s/\n//gr, $words, 'and why');
+	}
+	is_restored('a terminal that is none');
+	my $r = ctl('top');
+	ok($r->{status} == 1 && $r->{err} =~ /no terminal; --batch prints/, 'a pipe: what to do');
+	for (['', qr/\e\[[0-9;]*3[36]m/], ['NO_COLOR=1', qr/\e\[[0-9;]*7m/]) {
+		my ($how, $has) = @$_;
+		type("clear; $how $ctl -s $dir/api.sock top");
+		shows("colours, $how", qr/^>web-2/m);
+		my $screen = screen('-e');
+		like($screen, $has, 'what stands out');
+		($how ? \&unlike : \&like)->($screen, qr/\e\[[0-9;]*3[0-7]m/, $how ? 'without colours' : 'with colours');
+		press('q');
+		shows('the shell', qr/^\$ ?$/m);
+	}
+	type("clear; LC_ALL=C $ctl -s $dir/api.sock top");
+	shows('a locale without UTF-8', qr/EXITS\/Sv .*\n>web-2/);
+	press('q');
+	shows('the shell', qr/^\$ ?$/m);
+	top();
+	shows('a terminal that is closed', qr/^>web-2/m);
+	my $pid = program();
+	tmux('kill-server');
+	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'ends what runs in it') };
+
+subtest 'top for a pipe' => sub {
+	my $r = ctl('top', '-b', '-n', 2, '-d', '0.5');
+	is($r->{status}, 0, '--batch');
+	my @tables = split /\n\n/, $r->{out};
+	is(scalar @tables, 2, 'as many tables as wanted');
+	like($tables[1], qr/^\d{4}-\d\d-\d\d [\d:]+  vmexitd \S+: ok\nNAME .*NOTE\nweb-2 .* $near->{1100} .*\nweb-1 .* $near->{550}/, 'of all columns');
+	unlike($r->{out}, qr/[\x00-\x09\x0b-\x1f\x7f]/, 'nothing in it commands a terminal');
+	$r = ctl('-j', 'top', '-n', 3, '-d', '0.4');
+	my @lines = map { decode_json($_) } split /\n/, $r->{out};
+	is(scalar @lines, 3, '--json: a line a refresh');
+	my ($vm) = grep { $_->{name} eq 'web-2' } @{ $lines[2]{vms} };
+	is_deeply([@$vm{qw(id state agent source note)}], ['web-2', 'running', 'connected', 'guest', ''], 'of a VM');
+	ok(abs($vm->{rate} / 1100 - 1) < 0.001 && abs($vm->{handling_share} / 0.01 - 1) < 0.001 && $vm->{exits} % 220 == 0, 'with its numbers') or diag(explain($vm));
+	ok(abs($lines[2]{t} - time) < 60 && !$lines[2]{error}, 'at a time');
+	$r = ctl('--json', 'top', 'web-1', '--count=2', '--interval=0.5', '--sort=total', '--reverse');
+	@lines = map { decode_json($_) } split /\n/, $r->{out};
+	is_deeply([map { $_->{number} } @{ $lines[1]{reasons} }], [9999, 123, 120], 'of one VM: sorted as asked');
+	my %by = map { $_->{reason} => $_ } @{ $lines[1]{reasons} };
+	ok(abs($by{hlt}{rate} / 400 - 1) < 0.001 && abs($by{hlt}{count_share} - 400 / 550) < 1e-6 && abs($by{hlt}{away_share} / 0.025 - 1) < 0.001, 'its reasons, in rates') or diag(explain($lines[1]));
+	is($by{9999}{number}, 9999, 'also without a name');
+	is_deeply([map { $_->{name} } @{ decode_json(ctl(qw(-j top -n 1 -f EB-1))->{out})->{vms} }], ['web-1'], 'filtered');
+	is(decode_json(ctl(qw(-j top -n 1 -f web --source host))->{out})->{vms}[0]{rate}, undef, 'of one source');
+	is(run('sh', '-c', "$ctl -s $dir/api.sock top -b -d 0.1 | head -n 3")->{out} =~ tr/\n//, 3, 'a reader that goes away ends it');
+	for (['-n', '0'], ['-n', '-1'], ['-n', 'x'], ['-d', '0'], ['-d', '1x'], ['-d', 'nan'], ['-o', 'nothing'], ['-o', 'history'], ['--source', 'both'], ['a', 'b']) {
+		is(ctl('top', '-b', @$_)->{status}, 2, "@$_: status 2");
+	}
+	$r = ctl('top', '-b', 'nobody');
+	ok($r->{status} == 1 && $r->{err} =~ /no VM 'nobody'/, 'no such VM');
+	like(ctl('top', '-o', 'x')->{err}, qr/no column 'x' to sort by, but name, state, /, 'which columns there are');
+	$r = run($ctl, '-s', "$dir/none.sock", 'top', '-b');
+	ok($r->{status} == 1 && $r->{err} =~ /nobody answers/, 'no daemon: it does not begin');
+	# And one that goes away while it runs.
+	start('top', $ctl, '-j', '-s', "$dir/api.sock", 'top', '-d', '0.2');
+	ok(wait_for('lines', 10, sub { slurp("$dir/top.out") =~ /\n/ }), 'it runs');
+	stop('daemon', 'KILL');
+	ok(wait_for('an error', 20, sub { slurp("$dir/top.out") =~ /"error":"vmexitd does not answer since / }), 'when the daemon goes, each line says so');
+	ok(serve(), 'until it is back');
+	ok(wait_for('no error', 20, sub { slurp("$dir/top.out") =~ /"error":"[^\n]*\n(?:.*\n)*.*"error":null\}\n\z/ }), 'and then no more');
+	is(stop('top', 'TERM') & 127, POSIX::SIGTERM(), 'it ends when told to');
+	unlike(slurp("$dir/top.log"), qr/./, 'without a complaint') };
+
+is(stop('daemon', 'TERM'), 0, 'vmexitd ends');
+unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'and no sanitizer complained');
 done_testing();

@@ -3,6 +3,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -174,24 +175,42 @@ static void finish(struct link *link, struct request *request, CURLcode rc, cons
 
 static const char *reason_of(CURLcode rc)
 {
-	return rc == CURLE_COULDNT_CONNECT ? "nobody answers at its socket" : curl_easy_strerror(rc);
+	switch (rc) {
+	case CURLE_COULDNT_CONNECT:
+		return "nobody is at its socket";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "it takes too long";
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+		return "it went away";
+	default:
+		return curl_easy_strerror(rc);
+	}
 }
 
 /* A daemon that is stopped keeps its connections and says nothing. */
-static void end_stalled(struct link *link)
+static bool end_stalled(struct link *link)
 {
 	int64_t deadline = now_ms() - LINK_STALL_S * 1000;
+	bool ended = false;
 
 	for (size_t i = 0; i < LINK_MAX; i++) {
 		struct request *request = &link->requests[i];
 
-		if (request->piece && request->heard_ms < deadline)
-			finish(link, request, CURLE_OPERATION_TIMEDOUT, "it says nothing any more");
+		if (!request->piece || request->heard_ms >= deadline)
+			continue;
+		finish(link, request, CURLE_OPERATION_TIMEDOUT, "it says nothing any more");
+		ended = true;
 	}
+	return ended;
 }
 
-static void perform(struct link *link)
+/* Whether anything has ended. */
+static bool perform(struct link *link)
 {
+	bool ended = false;
 	CURLMsg *message;
 	int running, left;
 
@@ -203,8 +222,9 @@ static void perform(struct link *link)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &request);
 		finish(link, request, message->data.result, reason_of(message->data.result));
+		ended = true;
 	}
-	end_stalled(link);
+	return end_stalled(link) || ended;
 }
 
 void link_wait(struct link *link, const int *fds, size_t count, int timeout_ms)
@@ -213,7 +233,9 @@ void link_wait(struct link *link, const int *fds, size_t count, int timeout_ms)
 
 	for (size_t i = 0; i < count && i < FDS_MAX; i++)
 		waits[i] = (struct curl_waitfd){ .fd = fds[i], .events = CURL_WAIT_POLLIN };
-	perform(link);
+	/* What has ended at once is no reason to wait. */
+	if (perform(link))
+		return;
 	curl_multi_poll(link->multi, waits, count < FDS_MAX ? count : FDS_MAX, timeout_ms, NULL);
-	perform(link);
+	(void)perform(link);
 }

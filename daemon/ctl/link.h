@@ -10,7 +10,7 @@
 
 /* Requests that may be under way. */
 #define LINK_MAX 4
-#define LINK_TIMEOUT_S 10
+#define LINK_TIMEOUT_S 5
 /* The daemon sends at least a comment in this time, or it is dead. */
 #define LINK_STALL_S 40
 

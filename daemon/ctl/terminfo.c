@@ -19,9 +19,23 @@ static const char *capability(const char *name)
 	return text && text != (const char *)-1 ? text : NULL;
 }
 
-int terminfo_check(void)
+static void note_restore(char *text, size_t size)
+{
+	static const char *const names[] = { "sgr0", "cnorm", "rmkx", "rmcup" };
+
+	*text = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const char *what = capability(names[i]);
+
+		if (what && strlen(text) + strlen(what) < size)
+			strcat(text, what);
+	}
+}
+
+int terminfo_check(char *ret_restore, size_t size)
 {
 	const char *term = getenv("TERM");
+	bool can;
 	int error;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
@@ -33,23 +47,12 @@ int terminfo_check(void)
 			  "instead", term ? term : "");
 		return -ENOTTY;
 	}
-	if (!capability("cup")) {
-		log_error("the terminal '%.40s' cannot place its cursor; set TERM, or --batch prints "
-			  "instead", term ? term : "");
-		return -ENOTTY;
-	}
-	return 0;
-}
-
-void terminfo_restore(char *text, size_t size)
-{
-	static const char *const names[] = { "sgr0", "cnorm", "rmkx", "rmcup" };
-
-	*text = '\0';
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *what = capability(names[i]);
-
-		if (what && strlen(text) + strlen(what) < size)
-			strcat(text, what);
-	}
+	can = capability("cup");
+	note_restore(ret_restore, size);
+	(void)del_curterm(cur_term);
+	if (can)
+		return 0;
+	log_error("the terminal '%.40s' cannot place its cursor; set TERM, or --batch prints instead",
+		  term ? term : "");
+	return -ENOTTY;
 }

@@ -5,10 +5,10 @@
 
 #include <stddef.h>
 
-/* Returns 0 if pages can be shown on it, or -ENOTTY after a line that says what to do. */
-int terminfo_check(void);
-
-/* What to write so that it is as before; then terminfo_check() has succeeded. */
-void terminfo_restore(char *text, size_t size);
+/*
+ * Returns 0 if pages can be shown on it, with what to write so that it is as before, or -ENOTTY
+ * after a line that says what to do.
+ */
+int terminfo_check(char *ret_restore, size_t size);
 
 #endif

@@ -94,6 +94,31 @@ static int parse_interval(const char *text, double *ret_interval_s)
 	return 0;
 }
 
+/* ---- the page ---- */
+
+static void show(struct top *top)
+{
+	time_t now = time(NULL);
+	struct tm tm = { 0 };
+	int lines, columns;
+
+	/* The clock stands still with what it belongs to. */
+	if (!top->state.paused || !*top->clock) {
+		localtime_r(&now, &tm);
+		strftime(top->clock, sizeof(top->clock), "%H:%M:%S", &tm);
+	}
+	top->state.view = &top->view;
+	top->state.data = topfeed_data(top->feed);
+	top->state.reasons = topfeed_reasons(top->feed);
+	top->state.daemon = topfeed_daemon(top->feed);
+	top->state.trouble = topfeed_trouble(top->feed);
+	top->state.interval_s = top->interval_s;
+	topscreen_size(&lines, &columns);
+	if (toppage_compose(&top->state, lines, columns, &top->page) == 0)
+		topscreen_show(&top->page);
+	top->stale = false;
+}
+
 /* ---- keys ---- */
 
 static void begin_prompt(struct top *top, enum toppage_prompt prompt)
@@ -210,12 +235,16 @@ static void on_view_key(struct top *top, int key)
 
 static void on_key(struct top *top, int key)
 {
-	if (top->state.help)
+	if (top->state.help) {
 		top->state.help = false;
-	else if (top->state.prompt)
+	} else if (top->state.prompt) {
 		on_prompt_key(top, key);
-	else if (!on_move_key(top, key))
+	} else if (!on_move_key(top, key)) {
+		/* Which row is the selected one is known when the page is made. */
+		if (top->state.move)
+			show(top);
 		on_view_key(top, key);
+	}
 	top->stale = true;
 }
 
@@ -262,29 +291,6 @@ static void end_by(int number)
 }
 
 /* ---- the loop ---- */
-
-static void show(struct top *top)
-{
-	time_t now = time(NULL);
-	struct tm tm = { 0 };
-	int lines, columns;
-
-	/* The clock stands still with what it belongs to. */
-	if (!top->state.paused || !*top->clock) {
-		localtime_r(&now, &tm);
-		strftime(top->clock, sizeof(top->clock), "%H:%M:%S", &tm);
-	}
-	top->state.view = &top->view;
-	top->state.data = topfeed_data(top->feed);
-	top->state.reasons = topfeed_reasons(top->feed);
-	top->state.daemon = topfeed_daemon(top->feed);
-	top->state.trouble = topfeed_trouble(top->feed);
-	top->state.interval_s = top->interval_s;
-	topscreen_size(&lines, &columns);
-	if (toppage_compose(&top->state, lines, columns, &top->page) == 0)
-		topscreen_show(&top->page);
-	top->stale = false;
-}
 
 static void refresh_data(struct top *top)
 {

@@ -8,12 +8,13 @@
 #include <time.h>
 
 #include "daemon/ctl/clean.h"
+#include "daemon/ctl/link.h"
 #include "daemon/ctl/topfeed.h"
 #include "daemon/ctl/topview.h"
 #include "guest-agent/shared/log.h"
 
 /* For answers; what did not come by then is told as what is wrong. */
-#define SETTLE_MS 12000
+#define SETTLE_MS (2000 * LINK_TIMEOUT_S)
 /* Columns of a pipe: those of pictures are left out, and names are not cut. */
 #define COLUMNS TOPTABLE_LINE_COLUMNS
 
@@ -108,6 +109,9 @@ int topbatch_run(struct topfeed *feed, const struct topview *view, unsigned int 
 		if (i + 1 == count)
 			break;
 		next_ms += interval_s * 1000;
+		/* What was missed is not made up for. */
+		if (next_ms < topfeed_now_ms())
+			next_ms = topfeed_now_ms();
 		wait_until(feed, next_ms);
 		topfeed_tick(feed, interval_s);
 	}

@@ -71,16 +71,28 @@ struct topdata_vm *topdata_find_name(struct topdata *data, const char *name)
 	return vm;
 }
 
-/* Without samples of its own yet, what the daemon says of the latest one. */
-static void take_numbers(struct topdata_numbers *numbers, json_t *object)
+static void check_age(struct topdata_numbers *numbers, int64_t now_ms)
 {
+	if (now_ms - numbers->known_ms > TOPDATA_STALE_MS)
+		numbers->rate = numbers->handling = numbers->lost = NAN;
+}
+
+/* Without samples of its own yet, what the daemon says of the latest one. */
+static void take_numbers(struct topdata_numbers *numbers, json_t *object, int64_t now_ms,
+			 double now_s)
+{
+	double age_s = fmax(now_s - number(object, "t"), 0);
+
 	numbers->is_there = json_is_object(object);
 	numbers->exits = number(object, "exits");
-	if (numbers->heard_ms)
+	if (numbers->heard)
 		return;
+	/* Years ago is long enough. */
+	numbers->known_ms = now_ms - (int64_t)(1000 * fmin(age_s, 1e9));
 	numbers->rate = number(object, "exits_rate");
 	numbers->handling = number(object, "handling_share");
 	numbers->lost = number(object, "lost_share");
+	check_age(numbers, now_ms);
 }
 
 static void forget_numbers(struct topdata_vm *vm)
@@ -92,7 +104,7 @@ static void forget_numbers(struct topdata_vm *vm)
 	}
 }
 
-static void take_vm(struct topdata_vm *vm, json_t *entry)
+static void take_vm(struct topdata_vm *vm, json_t *entry, int64_t now_ms, double now_s)
 {
 	json_int_t boot = json_integer_value(json_object_get(entry, "boot"));
 
@@ -102,11 +114,11 @@ static void take_vm(struct topdata_vm *vm, json_t *entry)
 	text(entry, "agent", vm->agent, sizeof(vm->agent));
 	vmnote_text(entry, vm->note, sizeof(vm->note));
 	vm->boot = boot;
-	take_numbers(&vm->sources[TOPDATA_GUEST], json_object_get(entry, "guest"));
-	take_numbers(&vm->sources[TOPDATA_HOST], json_object_get(entry, "host"));
+	take_numbers(&vm->sources[TOPDATA_GUEST], json_object_get(entry, "guest"), now_ms, now_s);
+	take_numbers(&vm->sources[TOPDATA_HOST], json_object_get(entry, "host"), now_ms, now_s);
 }
 
-int topdata_set_vms(struct topdata *data, json_t *root)
+int topdata_set_vms(struct topdata *data, json_t *root, int64_t now_ms, double now_s)
 {
 	json_t *list = json_object_get(root, "vms"), *entry;
 	struct topdata_vm *vms;
@@ -130,7 +142,7 @@ int topdata_set_vms(struct topdata *data, json_t *root)
 			*vm = *old;
 		else
 			forget_numbers(vm);
-		take_vm(vm, entry);
+		take_vm(vm, entry, now_ms, now_s);
 		count++;
 	}
 	qsort(vms, count, sizeof(*vms), by_id);
@@ -176,7 +188,8 @@ void topdata_sample(struct topdata *data, json_t *event, int64_t now_ms)
 		return;
 	}
 	numbers->is_there = true;
-	numbers->heard_ms = now_ms;
+	numbers->heard = true;
+	numbers->known_ms = now_ms;
 	numbers->exits = number(event, "exits");
 	if (!(seconds > 0))
 		return;
@@ -203,8 +216,7 @@ void topdata_tick(struct topdata *data, int64_t now_ms)
 		settle(&numbers->rates, &numbers->rate);
 		settle(&numbers->handlings, &numbers->handling);
 		settle(&numbers->losses, &numbers->lost);
-		if (numbers->heard_ms && now_ms - numbers->heard_ms > TOPDATA_STALE_MS)
-			numbers->rate = numbers->handling = numbers->lost = NAN;
+		check_age(numbers, now_ms);
 		topdata_push(&numbers->history, is_running ? numbers->rate : NAN);
 	}
 }

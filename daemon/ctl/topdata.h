@@ -42,7 +42,8 @@ struct topdata_numbers {
 	double exits;			/* since the boot began; NAN: not known, like the others */
 	double rate, handling, lost;	/* exits/s; shares of all vCPUs' time */
 	struct topdata_history history;	/* of rate */
-	int64_t heard_ms;		/* when a sample came; 0: none yet */
+	bool heard;			/* a sample has come, besides what the list has */
+	int64_t known_ms;		/* since when these are known */
 	struct topdata_mean rates, handlings, losses;	/* since the last refresh */
 };
 
@@ -62,9 +63,10 @@ struct topdata {
 
 /*
  * /vms as @root. VMs that it has no more are forgotten; of the others, what was measured stays.
- * Returns 0, -EPROTO if it is no list of VMs, or -ENOMEM; the old list stays then.
+ * @now_s is the wall clock's, by which its samples have an age. Returns 0, -EPROTO if it is no
+ * list of VMs, or -ENOMEM; the old list stays then.
  */
-int topdata_set_vms(struct topdata *data, json_t *root);
+int topdata_set_vms(struct topdata *data, json_t *root, int64_t now_ms, double now_s);
 
 /* Data of a "sample" event; of a VM that is not listed yet it is dropped. */
 void topdata_sample(struct topdata *data, json_t *event, int64_t now_ms);

@@ -27,7 +27,7 @@ static json_t *parse(const char *text)
 static int set_vms(const char *text)
 {
 	json_t *root = parse(text);
-	int r = topdata_set_vms(&data, root);
+	int r = topdata_set_vms(&data, root, 1000, 5000);
 
 	json_decref(root);
 	return r;
@@ -49,7 +49,7 @@ static bool near(double a, double b)
 #define VM(id, name, boot, guest, host) \
 	"{'id':'" id "','name':'" name "','state':'running','agent':'connected','boot':" boot \
 	",'guest':" guest ",'host':" host "}"
-#define NUMBERS "{'exits':1000,'exits_rate':50.0,'handling_share':0.1,'lost_share':0.2}"
+#define NUMBERS "{'t':4999.5,'exits':1000,'exits_rate':50.0,'handling_share':0.1,'lost_share':0.2}"
 
 static const struct topdata_numbers *best(const char *id)
 {
@@ -72,6 +72,13 @@ static void test_list(void)
 	   "without the guest's, the host's");
 	ok(!topdata_numbers(topdata_find(&data, "b"), TOPDATA_ONLY_GUEST, &source), "unless only the guest's are wanted");
 	ok(!best("c"), "nothing of a VM that was never seen");
+	topdata_tick(&data, 500 + TOPDATA_STALE_MS);
+	ok(near(best("a")->rate, 50), "for as long as that is new");
+	topdata_tick(&data, 501 + TOPDATA_STALE_MS);
+	ok(isnan(best("a")->rate) && near(best("a")->exits, 1000), "by its own time");
+	(void)set_vms("{'vms':[" VM("o", "old", "1", "{'t':4980.0,'exits':7,'exits_rate':5.0}", "null") "]}");
+	ok(isnan(best("o")->rate) && near(best("o")->exits, 7), "what is old already is not taken for new");
+	(void)set_vms("{'vms':[" VM("a", "one", "1", NUMBERS, "null") "," VM("b", "two", "1", NUMBERS, "null") "," VM("c", "three", "1", NUMBERS, "null") "]}");
 	ok(set_vms("{'vms':5}") == -EPROTO && set_vms("[]") == -EPROTO && data.count == 3, "what is no list changes nothing");
 	ok(set_vms("{'vms':[5,{},{'id':5},{'id':'z','name':7,'guest':[],'boot':'x'}]}") == 0 && data.count == 1,
 	   "of entries that are none, nothing");
@@ -184,7 +191,7 @@ static void test_many(void)
 	for (int i = 0; i < TOPDATA_VMS_MAX + 50; i++)
 		(void)json_array_append_new(list, json_pack("{so}", "id", json_sprintf("vm%d", i)));
 	root = json_pack("{so}", "vms", list);
-	ok(topdata_set_vms(&data, root) == 0 && data.count == TOPDATA_VMS_MAX && topdata_find(&data, "vm77"), "of VMs, too");
+	ok(topdata_set_vms(&data, root, 1000, 5000) == 0 && data.count == TOPDATA_VMS_MAX && topdata_find(&data, "vm77"), "of VMs, too");
 	json_decref(root);
 }
 

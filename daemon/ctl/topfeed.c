@@ -47,6 +47,23 @@ int64_t topfeed_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* It answers, and its stream is there. */
+static void say_well(struct topfeed *feed)
+{
+	if (!*feed->trouble || !feed->streaming)
+		return;
+	*feed->trouble = '\0';
+	feed->news = true;
+}
+
+static double wall_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec + now.tv_nsec / 1e9;
+}
+
 static void say_trouble(struct topfeed *feed, const char *what, const char *why)
 {
 	time_t now = time(NULL);
@@ -73,11 +90,12 @@ static void on_vms(void *ctx, long status, const char *text)
 	feed->vms_asked = false;
 	if (status == 0)
 		say_trouble(feed, "vmexitd does not answer", text);
-	else if (!root || topdata_set_vms(&feed->data, root) < 0)
+	else if (!root || topdata_set_vms(&feed->data, root, topfeed_now_ms(), wall_s()) < 0)
 		say_trouble(feed, "vmexitd's list of VMs cannot be read",
 			    status == 200 ? "are both of one version?" : "it refuses");
 	else
-		feed->news = true;
+		say_well(feed);
+	feed->news = true;
 	json_decref(root);
 }
 
@@ -99,6 +117,8 @@ static void on_health(void *ctx, long status, const char *text)
 	const char *word = "", *message = "", *version = "";
 
 	feed->health_asked = false;
+	if (status == 0)
+		say_trouble(feed, "vmexitd does not answer", text);
 	(void)json_unpack(root, "{ss,ss,ss}", "status", &word, "message", &message, "version", &version);
 	if (*word)
 		(void)snprintf(feed->daemon, sizeof(feed->daemon), "vmexitd %.20s: %s%s%s", version,
@@ -125,10 +145,8 @@ static void on_event(void *ctx, const char *name, const char *text)
 		topdata_sample(&feed->data, root, topfeed_now_ms());
 	else if (strcmp(name, "vms") == 0 || strcmp(name, "lost") == 0)
 		feed->vms_wanted = true;
-	else if (strcmp(name, "hello") == 0 && *feed->trouble) {
-		*feed->trouble = '\0';
-		feed->news = true;
-	}
+	if (strcmp(name, "sample") == 0 || strcmp(name, "hello") == 0)
+		say_well(feed);
 	json_decref(root);
 }
 
@@ -262,7 +280,7 @@ int topfeed_new(const char *socket, struct topfeed **ret_feed)
 		return -ENOMEM;
 	}
 	root = json_loads(text, 0, NULL);
-	r = topdata_set_vms(&feed->data, root);
+	r = topdata_set_vms(&feed->data, root, topfeed_now_ms(), wall_s());
 	json_decref(root);
 	if (r < 0) {
 		log_error("vmexitd's answer is not understood; are both of one version?");

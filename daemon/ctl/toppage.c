@@ -108,7 +108,7 @@ static void say_reasons(const struct toppage_state *state, char *text, size_t si
 	toptable_number(TOPTABLE_RATE, reasons->rate, rate, sizeof(rate));
 	(void)snprintf(text, size, "%s: %s, boot %lld by %s, %s exits/s%s", name,
 		       vm ? vm->state : "gone", (long long)reasons->boot, reasons->source, rate,
-		       reasons->complete ? "" : ", totals not from the first exit on");
+		       reasons->complete ? "" : ", totals incomplete");
 }
 
 static void add_head(struct toppage *page, int lines, const struct toppage_state *state)

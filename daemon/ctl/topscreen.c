@@ -67,12 +67,11 @@ static void choose_looks(void)
 
 int topscreen_begin(void)
 {
-	int r = terminfo_check();
+	int r = terminfo_check(restore, sizeof(restore));
 
 	if (r < 0)
 		return r;
 	(void)tcgetattr(STDIN_FILENO, &before);
-	terminfo_restore(restore, sizeof(restore));
 	screen = newterm(NULL, stdout, stdin);
 	if (!screen) {
 		log_error("the terminal cannot be used; --batch prints instead");
