@@ -22,6 +22,7 @@ my @tests = (
 	['boot', 'debian-svm', '--vm', 'guest', '--reasons'],
 	['explore', 'debian-svm', '--vm', 'guest'],
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
+	['correlate', 'trace-1hz', '--vm', 'guest', '--boot', 1],
 	['overview', 'fleet'],
 	['boot', 'fleet', '--vm', 'vm003', '--live'],
 	['explore', 'fleet', '--live'],

@@ -80,6 +80,9 @@ export const marks = (vm, params, signal) => need(url(vmPath(vm, "marks"), param
 export const phases = (vm, params, signal) => need(url(vmPath(vm, "phases"), params), signal);
 export const gaps = (vm, params, signal) => need(url(vmPath(vm, "gaps"), params), signal);
 export const compare = (params, signal) => need(url(`${API}/compare`, params), signal);
+export const correlate = (vm, params, signal) => need(url(vmPath(vm, "correlate"), params), signal);
+export const scatter = (vm, params, signal) => need(url(vmPath(vm, "scatter"), params), signal);
+export const attribution = (vm, params, signal) => need(url(vmPath(vm, "attribution"), params), signal);
 // Its 503 carries the same body as its 200.
 export const health = async () => (await get("/healthz")).body;
 

@@ -20,9 +20,10 @@ export function workload({ kind, name }) {
 
 // {kind, reason, reason_name}; all reasons where reason is null.
 export function exits({ kind, reason, reason_name }) {
-	const one = reason ?? null;
-	return one === null ? `all ${EXITS[kind] ?? kind}`.replace(/^all time/, "time") :
-		`${EXITS[kind] ?? kind} of ${reason_name ?? reason}`.replace(/^exits of /, "");
+	const of = reason === null || reason === undefined ? null : reason_name ?? reason;
+	if (kind === "count")
+		return of === null ? "all exits" : `${of} exits`;
+	return of === null ? EXITS[kind] : `${EXITS[kind]} of ${of}`;
 }
 
 // How much a correlation is, for whoever does not live with them.

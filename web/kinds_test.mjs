@@ -13,8 +13,8 @@ test("workload in words", () => {
 
 test("exits in words", () => {
 	assert.equal(kinds.exits({ kind: "count", reason: null, reason_name: null }), "all exits");
-	assert.equal(kinds.exits({ kind: "count", reason: 120, reason_name: "hlt" }), "hlt");
-	assert.equal(kinds.exits({ kind: "count", reason: 0, reason_name: null }), "0");
+	assert.equal(kinds.exits({ kind: "count", reason: 120, reason_name: "hlt" }), "hlt exits");
+	assert.equal(kinds.exits({ kind: "count", reason: 0, reason_name: null }), "0 exits");
 	assert.equal(kinds.exits({ kind: "handling", reason: 7, reason_name: null }), "time handling exits of 7");
 	assert.equal(kinds.exits({ kind: "away", reason: null }), "time away");
 });

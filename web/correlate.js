@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which workload goes along with which exits: a ranked table, a pair of it as a scatter plot,
+// and what exits there were while something ran. The address: #view=correlate&vm=VM with
+// boot, or from and to (epoch seconds); y (count, handling, away), reason (all, or a number),
+// source, max_lag; the pair: x, name, of (reason); by (mark, process, unit).
+
+import { $, h, setText } from "./dom.js";
+import { Attribution, VALUES } from "./attribution.js";
+import { bootWords } from "./facts.js";
+import { Scatter } from "./scatter.js";
+import { LongTable, block, choice, diverging, press, segments, setOptions } from "./parts.js";
+import * as api from "./api.js";
+import * as format from "./format.js";
+import * as kinds from "./kinds.js";
+import * as route from "./route.js";
+
+const SHOWN = 15;
+const LAGS = { 0: "none", 2: "2 s", 5: "5 s", 10: "10 s", 30: "30 s", 60: "1 min" };
+const LAG = "10";
+const YS = { count: "exits", handling: "time handling exits", away: "time away" };
+const BYS = [["mark", "Marked intervals"], ["process", "Processes"], ["unit", "Units"]];
+const NOTHING = {
+	mark: "The guest marked no interval here; vmexit-agent run -- COMMAND does, in the guest.",
+	process: "No process took enough of a CPU here, or the guest shows none.",
+	unit: "No unit took enough of a CPU here, or the guest shows none.",
+};
+const AROUND = 60;	// steps of the grid around a point, in Explore
+
+export class Correlate {
+	constructor(page) {
+		this.page = page;
+		this.loaded = {};
+		this.params = new URLSearchParams();
+		this.range = choice("In", {}, v => this.change(v === "range" ? {} : { boot: v || null, from: null, to: null }));
+		this.y = choice("what goes along with", YS, v => this.change({ y: v === "count" ? null : v, of: null }));
+		this.reason = choice("of", {}, v => this.change({ reason: v || null, of: null }));
+		this.lag = choice("within", LAGS, v => this.change({ max_lag: v === LAG ? null : v }));
+		this.body = h("tbody", {});
+		this.long = new LongTable("pairs", "pairs-title", SHOWN, () => this.mark(this.pairs()));
+		this.long.table.append(h("thead", {}, h("tr", {}, ...["Workload", "Exits", "Spearman (ranks)", "Pearson (line)",
+			"Exits come", "Intervals"].map(text => h("th", { scope: "col" }, text)))), this.body);
+		this.none = h("details", { class: "unknown" });
+		this.words = h("p", { class: "read" });
+		this.scatter = new Scatter({ look: (p, byKey) => this.look(p, byKey), choose: p => this.choose(p) });
+		this.scatter.root.setAttribute("aria-describedby", "scatter-read");
+		this.point = h("p", { class: "point", "aria-live": "off" });
+		this.attribution = new Attribution("attribution-title");
+		this.by = segments("What ran", BYS, by => this.change({ by: by === "mark" ? null : by }));
+		this.build();
+	}
+
+	build() {
+		$("view-correlate").append(
+			h("div", { class: "toolbar" }, this.range.root, this.y.root, this.reason.root, this.lag.root),
+			block("pairs-title", "What goes along with the exits",
+				this.long.root, this.none, this.words,
+				h("p", { class: "read" }, "Spearman compares ranks: 1 when more of one always comes with more of the ",
+				  "other, 0 when they have nothing to do with each other, −1 when more comes with less. ",
+				  "Pearson asks that of a straight line, where single peaks weigh much. Two things that ",
+				  "go together need not be cause and effect: a third may drive both.")),
+			this.plot = block("scatter-title", "One of them", this.scatter.root, this.point,
+				h("p", { class: "read", id: "scatter-read" }, this.each = h("span", {}), "; the dashed line is the ",
+				  "straight one next to all of them. ", h("kbd", {}, "←"), " ", h("kbd", {}, "→"),
+				  " go from point to point in time, ", h("kbd", {}, "Enter"), " or a double click shows ",
+				  "its moment in Explore.")),
+			block("attribution-title", "What ran meanwhile", h("div", { class: "toolbar" }, this.by),
+				this.attribution.root, this.nothing = h("p", { class: "why" }),
+				h("p", { class: "read" }, "The upright line is the rest of the range, when this did not run; the ",
+				  "whisker is where the value lies with 95 % confidence. ● differs from the rest, ○ may by ",
+				  "chance. A process or unit runs where it takes more than a tenth of a CPU.")));
+	}
+
+	change(changes) {
+		this.page.go(changes, { push: true });
+		this.update(route.change(this.params, changes)).catch(error => this.page.failed(error));
+	}
+
+	async show(params) {
+		await this.update(new URLSearchParams(params));
+		// The report is of the range now.
+		this.page.go({});
+	}
+
+	hide() {
+		for (const part of Object.values(this.loaded))
+			part.abort?.abort();
+		this.loaded = {};
+	}
+
+	sample() {}
+
+	vms() {
+		this.boots();
+	}
+
+	reload() {
+		this.loaded = {};
+		return this.update(this.params);
+	}
+
+	theme() {
+		this.scatter.draw();
+	}
+
+	report() {
+		const { from, to } = this.span();
+		return from ? { from, to } : null;
+	}
+
+	// What the numbers are of: {boot} or {from, to}.
+	span() {
+		const from = this.params.get("from"), to = this.params.get("to");
+		return from && to ? { from, to } : { boot: this.params.get("boot") ?? "latest" };
+	}
+
+	async update(params) {
+		this.params = params;
+		this.vm = this.page.find(params.get("vm"));
+		this.controls();
+		this.boots();
+		const what = { ...this.span(), source: params.get("source") };
+		const y = this.of = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
+		await Promise.all([
+			this.part("pairs", api.correlate, { ...what, y, reason: params.get("reason"),
+				max_lag: params.get("max_lag") ?? LAG }, answer => this.ranked(answer)),
+			this.part("attribution", api.attribution, { ...what, by: params.get("by") ?? "mark" }, () => {}),
+		]);
+		if (params !== this.params)
+			return;
+		this.ran(this.loaded.attribution.answer);
+		await this.mark();
+	}
+
+	// Asks for what is not there yet, and gives it to run(); an error that says why there is
+	// nothing takes the answer's place.
+	async part(name, ask, params, run) {
+		const key = JSON.stringify([this.vm.id, params]);
+		const before = this.loaded[name];
+		if (before?.key === key)
+			return before.done;
+		before?.abort.abort();
+		const part = this.loaded[name] = { key, abort: new AbortController() };
+		part.done = ask(this.vm.id, params, part.abort.signal).catch(error => {
+			if (error.status !== 400 && error.status !== 404)
+				throw error;
+			return { error: error.message, pairs: [], rows: [], points: [] };
+		}).then(answer => {
+			if (this.loaded[name] !== part)
+				return;
+			part.answer = answer;
+			run(answer);
+		}, error => {
+			if (this.loaded[name] !== part)
+				return;
+			delete this.loaded[name];
+			throw error;
+		});
+		return part.done;
+	}
+
+	controls() {
+		const { params } = this;
+		this.y.select.value = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
+		const lag = params.get("max_lag") ?? LAG;
+		if (!Object.hasOwn(LAGS, lag) && ![...this.lag.select.options].some(o => o.value === lag))
+			this.lag.select.append(h("option", { value: lag }, `${lag} s`));
+		this.lag.select.value = lag;
+		press(this.by, params.get("by") ?? "mark");
+	}
+
+	// The boots to choose from, and the range of the address if it has one.
+	async boots() {
+		const { vm, params } = this;
+		if (!vm)
+			return;
+		const boots = await api.boots(vm.id).then(a => a.boots, () => []);
+		if (vm !== this.vm || params !== this.params)
+			return;
+		const { from, to } = this.span();
+		const options = boots.map((b, i) => [i ? String(b.boot) : "", bootWords(b)]);
+		if (from) {
+			const now = this.page.now();
+			options.push(["range", `${format.moment(Number(from), now)} to ${format.moment(Number(to), now)}`]);
+		}
+		const { select } = this.range;
+		setOptions(select, options);
+		const boot = params.get("boot");
+		select.value = from ? "range" : boot === String(boots[0]?.boot) || boot === "latest" ? "" : boot ?? "";
+	}
+
+	// An answer of /correlate.
+	ranked(answer) {
+		this.long.all = false;
+		this.known = answer.pairs.filter(p => Number.isFinite(p.spearman) || Number.isFinite(p.pearson));
+		const unknown = answer.pairs.filter(p => !this.known.includes(p));
+		this.none.hidden = !unknown.length;
+		this.none.replaceChildren(h("summary", {}, `${unknown.length} without a number, and why`),
+			h("ul", {}, ...unknown.map(p => h("li", {}, `${kinds.workload(p.x)}, ${kinds.exits(p.y)}: ${p.why}`))));
+		setText(this.words, answer.error ?? (this.known.length ?
+			`Of ${format.count(answer.tests)} comparisons some agree by chance: pairs that agree no better may be chance.` :
+			"There is no pair to compare in this range."));
+		this.reasons(answer);
+		this.pairs();
+	}
+
+	// What to choose from as y: what pairs are there of, besides all of it.
+	reasons(answer) {
+		const { select } = this.reason;
+		const wanted = this.params.get("reason") ?? "";
+		const options = new Map([["", "all, and frequent reasons"], ["all", "all, and each reason"]]);
+		for (const o of select.options)
+			options.set(o.value, o.textContent);
+		for (const { y } of answer.pairs) {
+			if (y.reason !== null && y.reason !== undefined)
+				options.set(String(y.reason), y.reason_name ?? String(y.reason));
+		}
+		if (!options.has(wanted))
+			options.set(wanted, wanted);
+		setOptions(select, [...options]);
+		select.value = wanted;
+	}
+
+	same(pair) {
+		const { params } = this;
+		return pair.x.kind === params.get("x") && (pair.x.name ?? "") === (params.get("name") ?? "") &&
+			String(pair.y.reason ?? "") === (params.get("of") ?? "");
+	}
+
+	address(pair) {
+		return this.page.address(route.change(this.params, { x: pair.x.kind, name: pair.x.name ?? null,
+			of: pair.y.reason ?? null }));
+	}
+
+	pairs() {
+		this.rows = this.long.take(this.known).map(pair => {
+			const link = h("a", { href: this.address(pair) }, kinds.workload(pair.x));
+			const row = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, kinds.exits(pair.y)),
+				h("td", {}, ...correlation(pair.spearman, pair.notable ? kinds.strength(pair.spearman) : "may be chance")),
+				h("td", {}, ...correlation(pair.pearson)),
+				h("td", {}, kinds.lag(pair.lag)), h("td", {}, `${format.count(pair.n)} × ${format.duration(pair.step)}`));
+			return { pair, link, row };
+		});
+		this.body.replaceChildren(...this.rows.map(r => r.row));
+		this.long.table.hidden = !this.rows.length;
+	}
+
+	// Marks the chosen pair, the first without a choice, and draws it.
+	mark() {
+		const pair = this.known.find(p => this.same(p)) ?? this.known[0];
+		for (const { link, row, pair: its } of this.rows) {
+			link.href = this.address(its);
+			row.className = its === pair ? "chosen" : "";
+			if (its === pair)
+				link.setAttribute("aria-current", "true");
+			else
+				link.removeAttribute("aria-current");
+		}
+		this.plot.hidden = !pair;
+		if (!pair)
+			return undefined;
+		return this.part("scatter", api.scatter, { ...this.span(), source: this.params.get("source"),
+			x: pair.x.kind, name: pair.x.name, y: pair.y.kind, reason: pair.y.reason, lag: pair.lag },
+		answer => this.cloud(pair, answer));
+	}
+
+	cloud(pair, answer) {
+		const axis = (words, { unit }) => ({ label: unit === "exits/s" ? `${words}/s` : `${words}, ${format.unitName(unit)}`, show: v => format.value(v, unit),
+			tick: (v, step, top) => format.axis(v, step, top, unit) });
+		const x = kinds.workload(pair.x), y = kinds.exits(pair.y);
+		this.axes = { x: axis(x, pair.x), y: axis(y, pair.y) };
+		setText(this.plot.querySelector("h2"), `In the plot: ${y} against ${x}`);
+		setText(this.each, answer.error ?? `A point is one interval of ${format.duration(answer.step)}`);
+		this.scatter.set(answer.points, this.axes.x, this.axes.y, `${y} against ${x}: ${answer.points.length} points, ` +
+			`Spearman ${number(pair.spearman)}, Pearson ${number(pair.pearson)}`);
+	}
+
+	// The point looked at, in words, with the way to its moment.
+	look(point, byKey) {
+		this.point.setAttribute("aria-live", byKey ? "polite" : "off");
+		if (!point) {
+			this.point.replaceChildren("Point at the plot, or give it the focus and use the arrow keys.");
+			return;
+		}
+		const [t, x, y] = point;
+		this.point.replaceChildren(`${format.moment(t, this.page.now())}: ${this.axes.y.show(y)} at ` +
+			`${this.axes.x.show(x)}. `, h("a", { href: this.moment(t) }, "Show it in Explore"));
+	}
+
+	moment(t) {
+		const around = Math.max(1, AROUND * (this.loaded.pairs?.answer?.step ?? 1) / 2);
+		return this.page.address({ view: "explore", vm: this.vm.id, from: (t - around).toFixed(3),
+			to: (t + around).toFixed(3) });
+	}
+
+	choose([t]) {
+		location.hash = this.moment(t);
+	}
+
+	// An answer of /attribution.
+	ran(answer) {
+		const by = this.params.get("by") ?? "mark";
+		const head = { mark: "Mark", process: "Process", unit: "Unit" }[by];
+		this.attribution.root.hidden = !answer.rows.length;
+		setText(this.nothing, answer.error ?? (answer.rows.length ? "" : NOTHING[by]));
+		this.nothing.hidden = !this.nothing.textContent;
+		if (answer.rows.length)
+			this.attribution.set(answer, VALUES[this.of] ? this.of : "count", head);
+	}
+}
+
+function number(r) {
+	return Number.isFinite(r) ? r.toFixed(2).replace("-", "−") : format.NONE;
+}
+
+// A number from -1 to 1, as a bar from the middle, and in a word.
+function correlation(r, word) {
+	if (!Number.isFinite(r))
+		return [format.NONE];
+	return [diverging(r), h("span", { class: "value" }, number(r)),
+		word ? h("small", {}, word) : ""];
+}
