@@ -20,7 +20,7 @@ export class BootPicker {
 		this.vm = h("input", { list: "compare-vms", placeholder: "VM", autocomplete: "off", spellcheck: "false" });
 		this.boot = h("select", {});
 		this.add = h("button", { disabled: true }, "Add");
-		this.form = h("form", { class: "addboot" }, h("label", {}, "VM ", this.vm), this.names,
+		this.form = h("form", { class: "addboot controls" }, h("label", {}, "VM ", this.vm), this.names,
 			h("label", {}, "Boot ", this.boot), this.add);
 		this.root = h("div", { class: "bootpicker" }, this.list, this.form);
 		this.vm.addEventListener("input", () => this.options());

@@ -34,6 +34,8 @@ export function difference(base, value) {
 	return { absolute: value - base, ratio: base === 0 ? null : value / base - 1 };
 }
 
+const isSame = ratio => ratio !== null && Math.abs(ratio) < SAME;
+
 // "+12 %"; from ten times on as a multiple.
 export function percent(ratio) {
 	if (ratio === null || !Number.isFinite(ratio))
@@ -108,21 +110,19 @@ function mostly(phases, boots, at, direction) {
 		.map(r => `${r.name} (${signed(r.by, format.count)})`).join(" and ");
 }
 
-function span(phases) {
-	const names = phases.map(p => p.name);
-	if (names[0] === "firmware" && names.at(-1) === "userspace")
+function span(common, phases) {
+	const names = common.map(p => p.name);
+	if (names[0] === "firmware" && common.length === phases.filter(p => p.name !== "running").length)
 		return "From power-on to the end of its start";
 	return `In ${names.join(", ").replace(/, ([^,]+)$/, " and $1")}`;
 }
 
-function moreOrFewer(ratio, absolute) {
-	if (ratio !== null && Math.abs(ratio) < SAME)
+function moreOrFewer({ absolute, ratio }) {
+	if (isSame(ratio))
 		return "about as many exits as";
-	const much = ratio === null ? "" : ratio >= 9 ? `${format.count(ratio + 1)} times as many exits as` :
-		`${percent(Math.abs(ratio)).slice(1)} `;
-	if (much.endsWith("as"))
-		return much;
-	return `${much}${absolute < 0 ? "fewer" : "more"} exits than`;
+	if (ratio >= 9)
+		return `${format.count(ratio + 1)} times as many exits as`;
+	return `${percent(ratio).slice(1)} ${absolute < 0 ? "fewer" : "more"} exits than`.trim();
 }
 
 // What boot `at` did otherwise than the first, in one sentence; names: how boots are called.
@@ -131,13 +131,12 @@ export function sentence({ boots, phases }, at, names) {
 	if (!common.length)
 		return rates(boots, at, names);
 	const base = sums(common, 0), other = sums(common, at);
-	const { absolute, ratio } = difference(base.exits, other.exits);
-	const same = ratio !== null && Math.abs(ratio) < SAME;
-	const cause = same ? "" : mostly(common, boots, at, Math.sign(absolute));
+	const change = difference(base.exits, other.exits);
+	const cause = isSame(change.ratio) ? "" : mostly(common, boots, at, Math.sign(change.absolute));
 	const longer = other.seconds - base.seconds;
 	const time = Math.abs(longer) < SAME * base.seconds ? "in the same time" :
 		`in ${format.duration(Math.abs(longer))} ${longer < 0 ? "less" : "more"}`;
-	return `${span(common)}, ${names[at]} took ${moreOrFewer(ratio, absolute)} ${names[0]} ` +
+	return `${span(common, phases)}, ${names[at]} took ${moreOrFewer(change)} ${names[0]} ` +
 		`(${format.count(other.exits)} against ${format.count(base.exits)}` +
 		`${cause ? `; mostly ${cause}` : ""}), ${time}.`;
 }
@@ -147,7 +146,7 @@ function rates(boots, at, names) {
 	const change = difference(boots[0].rate, boots[at].rate);
 	if (!change)
 		return `${names[at]} and ${names[0]} have no phase in common that both went through.`;
-	return `Per second, ${names[at]} took ${moreOrFewer(change.ratio, change.absolute)} ${names[0]} ` +
+	return `Per second, ${names[at]} took ${moreOrFewer(change)} ${names[0]} ` +
 		`(${format.rate(boots[at].rate)} against ${format.rate(boots[0].rate)}): ` +
 		"there is no phase that both went through to its end.";
 }

@@ -72,6 +72,11 @@ test("less than a percent is the same", () => {
 	assert.match(plain(sentence(a, 1, ["A", "B"])), /^In kernel and initramfs, B took about as many exits as A \(1 105 against 1 100\), in the same time\.$/);
 });
 
+test("only what is whole is called the start", () => {
+	const a = answer({ firmware: [P(1, 10), P(1, 20)], kernel: [P(1, 10), P(1, 20, {}, { covered: 0 })], userspace: [P(1, 10), P(1, 20)] });
+	assert.match(sentence(a, 1, ["A", "B"]), /^In firmware and userspace, B took/);
+});
+
 test("many times as many", () => {
 	const a = answer({ kernel: [P(10, 100), P(10, 2000)] });
 	assert.match(plain(sentence(a, 1, ["A", "B"])), /B took 20 times as many exits as A/);

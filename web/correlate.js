@@ -161,10 +161,7 @@ export class Correlate {
 	controls() {
 		const { params } = this;
 		this.y.select.value = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
-		const lag = params.get("max_lag") ?? LAG;
-		if (!Object.hasOwn(LAGS, lag) && ![...this.lag.select.options].some(o => o.value === lag))
-			this.lag.select.append(h("option", { value: lag }, `${lag} s`));
-		this.lag.select.value = lag;
+		this.lag.select.value = params.get("max_lag") ?? LAG;
 		press(this.by, params.get("by") ?? "mark");
 	}
 
