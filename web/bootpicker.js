@@ -3,6 +3,7 @@
 
 import { h, setText, swatch } from "./dom.js";
 import { bootWords } from "./facts.js";
+import { setOptions } from "./parts.js";
 import { BOOTS_MAX, LETTERS } from "./changes.js";
 import { look } from "./palette.js";
 import * as api from "./api.js";
@@ -33,16 +34,22 @@ export class BootPicker {
 
 	// boots: [{vm, boot}]; details: what /compare says of each, or null.
 	set(boots, details) {
-		const focus = this.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-		this.boots = boots;
-		this.list.replaceChildren(...boots.map((b, i) => this.item(b, i, details?.[i])));
-		if (focus)
-			(this.list.querySelector(`[data-key="${CSS.escape(focus)}"]`) ?? this.vm).focus();
-		this.form.hidden = boots.length >= BOOTS_MAX;
-		this.vms();
+		const key = boots.map(b => `${b.vm}:${b.boot} ${this.page.find(b.vm)?.name}`).join("\n");
+		if (key !== this.listed) {
+			this.listed = key;
+			this.boots = boots;
+			const focus = this.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+			this.list.replaceChildren(...boots.map((b, i) => this.item(b, i)));
+			if (focus)
+				(this.list.querySelector(`[data-key="${CSS.escape(focus)}"]`) ?? this.vm).focus();
+			this.form.hidden = boots.length >= BOOTS_MAX;
+			this.vms();
+		}
+		[...this.list.querySelectorAll("small")].forEach((small, i) =>
+			setText(small, details?.[i] ? this.words(details[i]) : ""));
 	}
 
-	item(boot, i, details) {
+	item(boot, i) {
 		const name = this.page.find(boot.vm)?.name ?? boot.vm;
 		const what = `${LETTERS[i]}, ${name} boot ${boot.boot}`;
 		const key = `${boot.vm}:${boot.boot}`;
@@ -55,7 +62,7 @@ export class BootPicker {
 		const { colour, dash } = look(i);
 		return h("li", {}, h("b", { class: "letter" }, LETTERS[i]), swatch(colour, dash),
 			h("a", { href: this.page.address({ vm: boot.vm, boot: boot.boot }) }, `${name} · boot ${boot.boot}`),
-			h("small", {}, details ? this.words(details) : ""),
+			h("small", {}),
 			i === 0 ? h("span", { class: "baseline" }, "baseline") :
 				action("Make baseline", `Make baseline: ${what}`, "base", [boot, ...others]),
 			action("×", `Remove ${what}`, "remove", others));
@@ -76,7 +83,7 @@ export class BootPicker {
 			this.key = key;
 			this.names.replaceChildren(...words.map(value => h("option", { value })));
 		}
-		const first = this.page.find(vm ?? this.boots.at(-1)?.vm) ?? vms[0];
+		const first = this.page.find(vm ?? this.boots?.at(-1)?.vm) ?? vms[0];
 		if (!this.vm.value && first)
 			this.vm.value = once(first.name) ? first.name : first.id;
 		return this.options();
@@ -91,13 +98,8 @@ export class BootPicker {
 		if (vm?.id !== this.chosen)
 			return;
 		const free = boots.filter(b => !this.boots.some(c => same(c, { vm: vm.id, boot: b.boot })));
-		const key = JSON.stringify([vm?.id, free.map(bootWords)]);
-		if (this.boot.dataset.key !== key) {
-			this.boot.dataset.key = key;
-			this.boot.replaceChildren(...(free.length ? free.map(b => h("option", { value: b.boot }, bootWords(b))) :
-				[h("option", { value: "" }, vm ? "no other boot" : "no such VM")]));
-		}
+		setOptions(this.boot, free.length ? free.map(b => [String(b.boot), bootWords(b)]) :
+			[["", vm ? "no other boot" : "no such VM"]]);
 		this.add.disabled = this.boot.disabled = !free.length;
-		setText(this.add, "Add");
 	}
 }

@@ -3,16 +3,10 @@
 // of which is the baseline. A change is said by an arrow, a sign, a bar to the left or right.
 
 import { h } from "./dom.js";
+import { LongTable, diverging } from "./parts.js";
 import { LETTERS, difference, percent, ranked, signed } from "./changes.js";
 
 const SHOWN = 12;	// rows, before the rest is asked for
-
-function bar(value, most) {
-	const part = most > 0 ? Math.min(1, Math.abs(value) / most) * 50 : 0;
-	const fill = h("i", { class: value < 0 ? "down" : "up" });
-	fill.style.width = `${part.toFixed(1)}%`;
-	return h("span", { class: "diverging", "aria-hidden": "true" }, fill);
-}
 
 export class ChangeTable {
 	// what: the head of the first column; by: the sort at first, "change" or "order".
@@ -21,13 +15,9 @@ export class ChangeTable {
 		this.by = "change";
 		this.body = h("tbody", {});
 		this.head = h("tr", {});
-		this.table = h("table", { class: "changes", "aria-labelledby": id }, h("thead", {}, this.head), this.body);
-		this.more = h("button", { type: "button", class: "rest" });
-		this.more.addEventListener("click", () => {
-			this.all = true;
-			this.draw();
-		});
-		this.root = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": id }, this.table);
+		this.long = new LongTable("changes", id, SHOWN, () => this.draw());
+		this.long.table.append(h("thead", {}, this.head), this.body);
+		this.root = this.long.root;
 	}
 
 	// rows: {name, title, values, notes, about, group, place, show(value), delta(difference)} with a
@@ -44,15 +34,13 @@ export class ChangeTable {
 		const others = rows.filter(r => !r.place);
 		const groups = [...new Set(others.map(r => r.group))];
 		const sorted = by === "change" ? groups.flatMap(group => ranked(others.filter(r => r.group === group))) : others;
-		const shown = this.all ? sorted : sorted.slice(0, SHOWN);
+		const shown = this.long.take(sorted);
 		const sizes = others.flatMap(r => r.values.slice(1).map(v => Math.abs(v - r.values[0]))).filter(Number.isFinite);
 		const most = Math.max(0, ...sizes);
 		this.head.replaceChildren(this.heading("order", this.what), ...names.map((name, i) => i === 0 ?
 			h("th", { scope: "col", title: name }, h("b", { class: "letter" }, LETTERS[0]), " baseline") :
 			this.heading("change", h("b", { class: "letter" }, LETTERS[i]), i, name)));
 		this.body.replaceChildren(...[...top, ...shown, ...bottom].map(row => this.row(row, row.place ? 0 : most)));
-		this.more.hidden = shown.length === sorted.length;
-		this.more.textContent = `Show all ${sorted.length}`;
 	}
 
 	heading(by, content, i = 0, title = null) {
@@ -86,7 +74,7 @@ export class ChangeTable {
 			return null;
 		const { absolute, ratio } = change;
 		const way = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
-		return h("span", { class: absolute ? "change" : "change same" }, most > 0 ? bar(absolute, most) : null,
+		return h("span", { class: absolute ? "change" : "change same" }, most > 0 ? diverging(Math.max(-1, Math.min(1, absolute / most))) : null,
 			h("span", { class: "by" }, h("span", { "aria-hidden": "true" }, `${way} `),
 				[signed(absolute, show), percent(ratio)].filter(t => t).join(", ")));
 	}

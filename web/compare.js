@@ -9,6 +9,7 @@ import { Chart } from "./chart.js";
 import { BootPicker } from "./bootpicker.js";
 import { ChangeTable } from "./changetable.js";
 import { LETTERS, commonPhases, isCovered, readBoots, reasonsWithin, verdicts, writeBoots } from "./changes.js";
+import { block, choice, points, press, segments, setOptions } from "./parts.js";
 import { look } from "./palette.js";
 import { append, emptyTrack, lastEnd } from "./track.js";
 import * as api from "./api.js";
@@ -20,7 +21,6 @@ const SETTLE_MS = 150;		// a zoom that goes on asks once
 const ABOUT = 0.1;		// of a phase's exits, from intervals over its edge
 
 const SOURCES = { "": "the guest, if it can", guest: "the guest", host: "the host" };
-const points = v => format.share(v).replace("%", "points");
 // Of a phase or the whole, and of a reason: the value, how it and a difference are written.
 const KINDS = {
 	count: { label: "exits", rate: "Exits per second", sum: "Exits since the boot began",
@@ -31,14 +31,7 @@ const KINDS = {
 		phase: [p => p.away_share, format.share, points], reason: [r => r.away, format.duration] },
 };
 
-function choice(label, options, change) {
-	const select = h("select", {}, ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
-	select.addEventListener("change", () => change(select.value));
-	return { select, root: h("label", {}, `${label} `, select) };
-}
-
 const isAbout = part => part && part.shared > ABOUT * part.exits;
-const titled = (id, text, ...children) => h("section", { class: "block" }, h("h2", { id }, text), ...children);
 
 export class Compare {
 	constructor(page) {
@@ -53,12 +46,8 @@ export class Compare {
 		this.source = choice("as counted by", SOURCES, v => this.change({ source: v || null }));
 		this.log = h("input", { type: "checkbox" });
 		this.log.addEventListener("change", () => this.change({ log: this.log.checked ? 1 : null }, false, true));
-		this.over = h("div", { class: "segments", role: "group", "aria-label": "Over" },
-			...[[null, "Start"], ["whole", "Whole boot"]].map(([over, text]) => {
-				const button = h("button", { type: "button" }, text);
-				button.addEventListener("click", () => this.change({ over, from: null, to: null }));
-				return button;
-			}));
+		this.over = segments("Over", [["", "Start"], ["whole", "Whole boot"]],
+			over => this.change({ over: over || null, from: null, to: null }));
 		this.phases = new ChangeTable("Phase", "compare-phases");
 		this.reasons = new ChangeTable("Reason", "compare-reasons");
 		const on = { zoom: (from, to) => this.zoom(from, to), reset: () => this.change({ from: null, to: null }) };
@@ -69,10 +58,10 @@ export class Compare {
 				h("label", {}, this.log, " logarithmic")),
 			...this.charts.map(c => c.root),
 			this.columns = h("div", { class: "tables" },
-				titled("compare-phases", "What changed, by phase", this.phases.root, this.phases.more,
+				block("compare-phases", "What changed, by phase", this.phases.root,
 					this.edges = h("p", { class: "read" }, "≈ A sample's interval reaches over an edge of the phase: ",
 						"its exits are shared out in proportion to time.")),
-				titled("compare-reasons", "What changed, by reason", this.reasons.root, this.reasons.more,
+				block("compare-reasons", "What changed, by reason", this.reasons.root,
 					this.read = h("p", { class: "read" }))));
 		$("view-compare").append(this.picker.root, this.hint, this.results);
 	}
@@ -81,10 +70,17 @@ export class Compare {
 	change(changes, push = false, here = false) {
 		this.params = route.change(this.params, changes);
 		this.page.go(changes, { push });
+		clearTimeout(this.again);
+		this.again = null;
 		if (here)
 			this.render();
 		else
-			this.load();
+			this.later(0);
+	}
+
+	// Asks again, unless it is about to.
+	later(ms) {
+		this.again ??= setTimeout(() => this.load().catch(error => this.page.failed(error)), ms);
 	}
 
 	show(params) {
@@ -95,7 +91,6 @@ export class Compare {
 	hide() {
 		this.abort?.abort();
 		clearTimeout(this.again);
-		clearTimeout(this.settle);
 		this.again = this.answer = null;
 	}
 
@@ -114,7 +109,7 @@ export class Compare {
 	// A boot that goes on has more to show, from time to time.
 	sample({ vm, boot, source }) {
 		if (this.answer?.source === source && this.boots.some(b => b.vm === vm && b.boot === boot))
-			this.again ??= setTimeout(() => this.load(), AGAIN_MS);
+			this.later(AGAIN_MS);
 	}
 
 	// The boots of the address; without any the latest two of its VM.
@@ -203,13 +198,13 @@ export class Compare {
 		return { from: 0, to: this.start(answer).length ? Math.max(...ends) * (1.05 + more) : undefined };
 	}
 
+	// The address and finer data follow when the movement is over.
 	zoom(from, to) {
 		const changes = { from: from.toFixed(3), to: to.toFixed(3) };
 		this.params = route.change(this.params, changes);
-		this.page.go(changes);
 		this.render();
-		clearTimeout(this.settle);
-		this.settle = setTimeout(() => this.load(), SETTLE_MS);
+		clearTimeout(this.again);
+		this.again = setTimeout(() => this.change(changes), SETTLE_MS);
 	}
 
 	name(i, short) {
@@ -240,12 +235,7 @@ export class Compare {
 			`${r.name ?? r.number}${spaces.size > 1 ? ` (${r.namespace.toUpperCase()})` : ""}`]);
 		if (this.key && !options.some(([value]) => value === this.key))
 			options.push([this.key, this.key]);
-		const text = JSON.stringify(options);
-		if (this.reason.select.dataset.key !== text) {
-			this.reason.select.dataset.key = text;
-			this.reason.select.replaceChildren(h("option", { value: "" }, "all reasons"),
-				...options.map(([value, words]) => h("option", { value }, words)));
-		}
+		setOptions(this.reason.select, [["", "all reasons"], ...options]);
 		this.reason.select.value = this.key ?? "";
 		this.kind.select.value = this.of;
 		this.source.select.value = this.params.get("source") ?? "";
@@ -254,7 +244,7 @@ export class Compare {
 		this.log.checked = this.params.has("log");
 		const start = this.start(answer).length > 0;
 		this.over.firstChild.disabled = !commonPhases(answer.phases, answer.boots.map((b, i) => i)).length;
-		[...this.over.children].forEach((button, i) => button.setAttribute("aria-pressed", String(start === (i === 0))));
+		press(this.over, start ? "" : "whole");
 	}
 
 	sentences() {

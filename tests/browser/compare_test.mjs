@@ -126,7 +126,7 @@ await run(OPTIONS, t => {
 		await t.drag("compare-rate-chart", 0.2, 0.5);
 		const zoomed = await t.until("zoom", chart, c => span(c) < span(before) * 0.5);
 		assert.equal(span(await t.chart("compare-sum-chart")), span(zoomed));
-		assert.ok(Math.abs(Number(param("to")) - zoomed.to) < 0.01);
+		await t.until("the address", () => param("to"), to => Math.abs(Number(to) - zoomed.to) < 0.01);
 		await page.reload();
 		await t.until("the same zoom", chart, c => Math.abs(c.from - zoomed.from) < 0.01 && Math.abs(c.to - zoomed.to) < 0.01);
 		await page.locator("#compare-rate-chart .u-over").dblclick();
