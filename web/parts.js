@@ -35,7 +35,6 @@ export function press(group, value) {
 
 export function block(id, text, ...children) {
 	return h("section", { class: "chart" }, h("h2", { id }, text), ...children);
-	return h("section", { class: "block" }, h("h2", { id }, text), ...children);
 }
 
 // A bar from the middle to the left or to the right; part: -1 to 1.
