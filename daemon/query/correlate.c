@@ -55,6 +55,7 @@ struct readied {
 	const struct aligned *aligned;
 	struct aligned_groups groups[STRIDES_MAX];
 	size_t groups_count;
+	int lags_max;
 	struct ready (*curves)[STRIDES_MAX];	/* by curve and groups */
 };
 
@@ -105,11 +106,19 @@ static void readied_done(struct readied *r)
 		aligned_groups_done(&r->groups[i]);
 }
 
-static int lag_cells(double lag_s, double step_s)
+/* How far so many pairs of curves can be looked at. */
+static int most_lags(const struct aligned *aligned, size_t pairs)
+{
+	double each = CORRELATE_PRODUCTS_MAX / ((double)aligned->grid.cells * (pairs + 1));
+
+	return fmax(0, fmin(CORRELATE_LAG_CELLS_MAX, floor((each - 1) / 2)));
+}
+
+static int lag_cells(const struct readied *r, double lag_s, double step_s)
 {
 	double cells = floor(lag_s / step_s + 1e-6);
 
-	return cells < CORRELATE_LAG_CELLS_MAX ? cells : CORRELATE_LAG_CELLS_MAX;
+	return cells < r->lags_max ? cells : r->lags_max;
 }
 
 static int compare(struct readied *r, size_t x, size_t y, double lag_max_s, struct correlate *c)
@@ -132,7 +141,7 @@ static int compare(struct readied *r, size_t x, size_t y, double lag_max_s, stru
 		.x = &curves[x], .y = &curves[y],
 		.step_s = stride * (r->aligned->grid.step_ns / 1e9),
 	};
-	lag_max = lag_cells(lag_max_s, pair->step_s);
+	lag_max = lag_cells(r, lag_max_s, pair->step_s);
 	e = correlation_of(a, b, r->groups[at].parts, r->aligned->grid.parts_count, lag_max,
 			   &pair->correlation);
 	pair->lag_s = pair->correlation.lag * pair->step_s;
@@ -167,6 +176,7 @@ static int compare_all(struct correlate *c, size_t exits, double lag_max_s)
 
 	while (first < count && c->aligned->curves[first].want < exits)
 		first++;
+	r.lags_max = most_lags(c->aligned, first * (count - first));
 	c->pairs = calloc(first * (count - first) + 1, sizeof(*c->pairs));
 	r.curves = calloc(count + 1, sizeof(*r.curves));
 	if (!c->pairs || !r.curves)

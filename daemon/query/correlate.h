@@ -8,6 +8,9 @@
 /* Lags are looked at up to so many cells. */
 #define CORRELATE_LAG_CELLS_MAX 30
 
+/* So many products are formed at most, about a second's work: lags are fewer then. */
+#define CORRELATE_PRODUCTS_MAX 300000000.0
+
 /* Curves of a kind of list, if not all are named. */
 #define CORRELATE_NAMES 12
 #define CORRELATE_REASONS 8
