@@ -337,6 +337,7 @@ void http_free(struct http *http)
 	if (http->live)
 		live_stop(http->live);
 	pthread_mutex_lock(&http->lock);
+	http->ending = true;
 	while (http->drawing > 0 || http->thinking > 0)
 		pthread_cond_wait(&http->drawn, &http->lock);
 	pthread_mutex_unlock(&http->lock);

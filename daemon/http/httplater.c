@@ -4,50 +4,104 @@
 #include "guest-agent/shared/log.h"
 
 #define THINKING_MAX 2			/* at a time */
+#define WAITING_MAX 32			/* for their turn */
 
-static void *think(void *arg)
+/* With a query of its own: a listener's is its thread's. */
+static void make(struct http_request *request, bool ending)
 {
-	struct http_request *request = arg;
-	struct http *http = request->http;
 	struct query *query;
 
-	if (query_open(http->database, &query) < 0) {
+	if (ending) {
+		answer_fail(&request->answer, 503, "vmexitd is ending; try again when it runs");
+	} else if (query_open(request->http->database, &query) < 0) {
 		answer_fail(&request->answer, 500,
 			    "the database could not be read; vmexitd's log says more");
 	} else {
 		request->answer.later(&request->answer, query);
 		query_free(query);
 	}
+}
+
+/* The one that waits longest, or NULL. */
+static struct http_request *take_waiting(struct http *http)
+{
+	struct http_request *request = http->unthought;
+
+	if (request) {
+		http->unthought = request->next;
+		http->unthought_count--;
+		request->next = NULL;
+	}
+	return request;
+}
+
+static void put_waiting(struct http *http, struct http_request *request)
+{
+	struct http_request **end = &http->unthought;
+
+	while (*end)
+		end = &(*end)->next;
+	*end = request;
+	http->unthought_count++;
+}
+
+static void *think(void *arg)
+{
+	struct http_request *request = arg;
+	struct http *http = request->http;
+
 	pthread_mutex_lock(&http->lock);
-	request->thought = true;
+	while (request) {
+		bool ending = http->ending;
+
+		pthread_mutex_unlock(&http->lock);
+		make(request, ending);
+		pthread_mutex_lock(&http->lock);
+		request->thought = true;
+		MHD_resume_connection(request->connection);
+		request = take_waiting(http);
+	}
 	http->thinking--;
 	pthread_cond_broadcast(&http->drawn);
-	MHD_resume_connection(request->connection);
 	pthread_mutex_unlock(&http->lock);
 	return NULL;
+}
+
+static bool start_thinking(struct http *http, struct http_request *request)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	bool started;
+
+	if (pthread_attr_init(&attr) != 0)
+		return false;
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	started = pthread_create(&thread, &attr, think, request) == 0;
+	pthread_attr_destroy(&attr);
+	http->thinking += started;
+	return started;
 }
 
 enum MHD_Result httplater_start(struct http_request *request)
 {
 	struct http *http = request->http;
-	bool started = false;
-	pthread_attr_t attr;
-	pthread_t thread;
+	bool taken = false;
 
 	pthread_mutex_lock(&http->lock);
-	if (http->thinking < THINKING_MAX) {
-		pthread_attr_init(&attr);
-		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (!http->ending && http->unthought_count < WAITING_MAX) {
 		MHD_suspend_connection(request->connection);
-		started = pthread_create(&thread, &attr, think, request) == 0;
-		pthread_attr_destroy(&attr);
-		if (started)
-			http->thinking++;
-		else
+		taken = http->thinking < THINKING_MAX && start_thinking(http, request);
+		/* Who thinks takes those that wait. */
+		if (!taken && http->thinking > 0) {
+			put_waiting(http, request);
+			taken = true;
+		}
+		if (!taken)
 			MHD_resume_connection(request->connection);
 	}
 	pthread_mutex_unlock(&http->lock);
-	/* From here on the request may be the thread's. */
-	return started ? MHD_YES
-		       : httpsend_fail(request, 503, "other reports are being made; try again");
+	/* From here on the request may be a thread's. */
+	return taken ? MHD_YES
+		     : httpsend_fail(request, 503,
+				     "other answers that take long are being made; try again");
 }

@@ -7,7 +7,8 @@
 
 /*
  * Have the request's answer made while its connection is suspended; then request->thought is
- * set, and it is asked for again. If there are too many of these already it is refused.
+ * set, and it is asked for again. Of several each has its
+ * turn; if too many wait for theirs it is refused.
  */
 enum MHD_Result httplater_start(struct http_request *request);
 

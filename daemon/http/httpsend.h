@@ -47,6 +47,9 @@ struct http {
 	struct http_request *waiting;	/* live streams that are suspended */
 	unsigned int drawing;
 	unsigned int thinking;		/* answers that are made later */
+	struct http_request *unthought;	/* those that wait for it, the first one first */
+	unsigned int unthought_count;
+	bool ending;
 	struct store_stats stats;
 	uint64_t commits;
 };
