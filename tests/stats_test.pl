@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use FindBin;
+use IO::Socket::INET;
 use IO::Uncompress::Gunzip qw(gunzip $GunzipError);
 use lib "$FindBin::Bin/lib";
 use Daemon;
@@ -50,6 +51,27 @@ sub documented {
 		is_deeply([sort @missing], [], "vmexit-http(7) shows all that /$what answers");
 	} }
 
+# A request whose answer is not read yet.
+sub ask { my ($path) = @_;
+	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
+	print $s "GET $vm/$path HTTP/1.1\r\nHost: 127.0.0.1:$port\r\nConnection: close\r\n\r\n";
+	$s->flush;
+	return $s }
+
+# Computing makes nobody else wait, and each has its turn.
+sub many_at_a_time {
+	my @asked = map { ask('correlate?max_lag=30') } 1 .. 12;
+	is($http->get("$url/healthz")->{status}, 200, 'while answers are computed others are given');
+	is(scalar(grep { join('', <$_>) =~ m{^HTTP/1.1 200 .*"pairs":}s } @asked), 12, 'and each is, in its turn');
+	# All of these cannot wait.
+	my %status;
+	for my $s (map { ask('correlate?max_lag=2') } 1 .. 60) {
+		my ($code, $text) = join('', <$s>) =~ m{^HTTP/1.1 (\d+) .*\r\n\r\n(.*)}s;
+		$status{ $code // 'none' }++;
+		is($code, 503, 'a refusal') unless ($text // '') =~ /"pairs":|"error":"other answers that take long are being made; try again"/;
+	}
+	ok(($status{200} // 0) >= 32 && $status{503} && $status{200} + $status{503} == 60, 'but not of any number') or diag(explain(\%status)) }
+
 sub recording { my ($name, $known, @sources) = @_;
 	unlink glob "$dir/v.db*";
 	ok(gunzip("$FindBin::Bin/data/$name/vmexit.db.gz" => "$dir/v.db"), 'it unpacks') or diag($GunzipError), return;
@@ -63,7 +85,8 @@ sub recording { my ($name, $known, @sources) = @_;
 		recheck($source);
 	}
 	$known->() if $known;
-	is(stop('daemon', 'TERM'), 0, 'and ends');
+	my @unread = map { ask('correlate?max_lag=30&reason=all') } 1 .. 20;
+	is(stop('daemon', 'TERM'), 0, 'and ends, also while it computes');
 	return }
 
 # What everybody knows of these workloads.
@@ -86,6 +109,7 @@ sub trace_known {
 	is_deeply([sort keys %reason], ['', 'hlt', 'io'], 'or those that are named, by name or number');
 	is(scalar @{ json("$vm/correlate?limit=3")->{pairs} }, 3, 'the first three');
 	documented();
+	many_at_a_time();
 	my ($boot) = boots('guest');
 	my ($from, $to) = ($boot->{opened} + 200, $boot->{opened} + 700);
 	my $range = json(sprintf "$vm/correlate?from=%.1f&to=%.1f", $from, $to);

@@ -14,11 +14,24 @@
 #define POINTS_MAX 2000
 #define WORD_MAX 64
 
-/* What all three ask for. */
-struct asked {
+/* What is asked for, until it is made in a thread of its own. */
+struct order {
+	struct query_vm vm;
+	uint32_t boot;			/* number; 0: a range over boots */
+	uint32_t reason_namespace;
 	struct query_filter filter;
-	struct boot boot;
-	struct jsoncorrelate about;
+
+	/* correlate */
+	struct correlate_exits exits;
+	unsigned int limit;
+
+	/* scatter: x, y */
+	struct aligned_want wants[2];
+	char name[DETAIL_NAME_MAX];	/* of x */
+	double lag_s;
+
+	/* attribution */
+	enum attribution_by by;
 };
 
 static bool refuse(struct apipart *c)
@@ -28,17 +41,64 @@ static bool refuse(struct apipart *c)
 }
 
 /* False: answered already. */
-static bool parse_asked(struct apipart *c, struct asked *a)
+static bool parse_order(struct apipart *c, struct order *o)
 {
+	struct boot boot;
 	int r;
 
-	if (!apipart_filter(c, true, &a->filter, &a->boot))
+	memset(o, 0, sizeof(*o));
+	if (!apipart_filter(c, true, &o->filter, &boot))
 		return false;
-	a->about = (struct jsoncorrelate){ .vm = &c->vm, .boot = a->boot.number };
-	r = apicurves_namespace(c, &a->boot, &a->about.reason_namespace);
+	o->vm = c->vm;
+	o->boot = boot.number;
+	r = apicurves_namespace(c, &boot, &o->reason_namespace);
 	if (r < 0)
 		apipart_fail_reading(c, r);
 	return r == 0;
+}
+
+/* Have @make answer what is ordered. */
+static void order(struct apipart *c, const struct order *o,
+		  void (*make)(struct answer *answer, struct query *query))
+{
+	struct order *copy = malloc(sizeof(*copy));
+
+	if (!copy) {
+		apipart_fail_reading(c, -ENOMEM);
+		return;
+	}
+	*copy = *o;
+	c->answer->kind = ANSWER_LATER;
+	c->answer->later = make;
+	c->answer->order = copy;
+}
+
+static void finish(struct answer *answer, int r)
+{
+	if (r == -ENOENT) {
+		answer_fail(answer, 404,
+			    "there are no exits in that range; /series shows what there is");
+	} else if (r < 0) {
+		answer_fail(answer, r == -ENOMEM ? 503 : 500,
+			    "the database could not be read (%s); vmexitd's log says more",
+			    strerror(-r));
+	} else {
+		answer->status = 200;
+		answer->kind = ANSWER_TEXT;
+		answer->type = ANSWER_JSON;
+	}
+}
+
+/* The sources that were asked for, one after the other, until one has something. */
+static bool next_source(const struct order *o, int r, struct jsoncorrelate *about, int *source)
+{
+	while (r == -ENOENT && ++*source < SOURCES) {
+		if (o->filter.sources && !(o->filter.sources & 1 << *source))
+			continue;
+		*about = (struct jsoncorrelate){ &o->vm, o->boot, *source, o->reason_namespace };
+		return true;
+	}
+	return false;
 }
 
 /* One kind that has no names. False: answered already. */
@@ -87,52 +147,40 @@ static bool parse_reasons(struct apipart *c, uint32_t namespace, struct correlat
 	return true;
 }
 
-static void fail_empty(struct apipart *c, int r)
+static void make_correlate(struct answer *answer, struct query *query)
 {
-	if (r == -ENOENT)
-		answer_fail(c->answer, 404,
-			    "there are no exits in that range; /series shows what there is");
-	else
-		apipart_json(c, r);
-}
+	struct order o = *(const struct order *)answer->order;
+	struct jsoncorrelate about;
+	struct correlate *correlate;
+	int source = -1, r = -ENOENT;
 
-/* The sources that were asked for, one after the other, until one has something. */
-static bool next_source(const struct asked *a, int r, int *source)
-{
-	while (r == -ENOENT && ++*source < SOURCES) {
-		if (!a->filter.sources || a->filter.sources & 1 << *source)
-			return true;
+	while (next_source(&o, r, &about, &source)) {
+		o.exits.source = source;
+		r = correlate_read(query, &o.filter, &o.exits, &correlate);
 	}
-	return false;
+	if (r == 0) {
+		r = jsoncorrelate_pairs(&about, correlate, o.limit, &answer->text);
+		correlate_free(correlate);
+	}
+	finish(answer, r);
 }
 
 void get_correlate(struct apipart *c)
 {
-	unsigned int limit = LIMIT_DEFAULT, lag_max = LAG_DEFAULT_S;
-	struct correlate_exits exits = { .most = 0 };
-	struct correlate *correlate;
-	int source = -1, r = -ENOENT;
-	struct asked a;
+	unsigned int lag_max = LAG_DEFAULT_S;
+	struct order o;
 
-	if (!apipart_known(c, "boot from to source y reason max_lag limit") || !parse_asked(c, &a) ||
-	    !parse_exits(c, &exits.kind) ||
-	    !parse_reasons(c, a.about.reason_namespace, &exits))
+	if (!apipart_known(c, "boot from to source y reason max_lag limit") || !parse_order(c, &o) ||
+	    !parse_exits(c, &o.exits.kind) || !parse_reasons(c, o.reason_namespace, &o.exits))
 		return;
-	if (params_uint(c->params, "limit", 1, LIMIT_MAX, &limit) < 0 ||
+	o.limit = LIMIT_DEFAULT;
+	if (params_uint(c->params, "limit", 1, LIMIT_MAX, &o.limit) < 0 ||
 	    params_uint(c->params, "max_lag", 0, LAG_MAX_S, &lag_max) < 0) {
 		(void)refuse(c);
 		return;
 	}
-	exits.lag_max_s = lag_max;
-	while (next_source(&a, r, &source)) {
-		exits.source = a.about.source = source;
-		r = correlate_read(c->query, &a.filter, &exits, &correlate);
-	}
-	if (r == 0) {
-		r = jsoncorrelate_pairs(&a.about, correlate, limit, &c->answer->text);
-		correlate_free(correlate);
-	}
-	fail_empty(c, r);
+	o.exits.lag_max_s = lag_max;
+	order(c, &o, make_correlate);
 }
 
 /* False: answered already. */
@@ -174,59 +222,73 @@ static bool parse_lag(struct apipart *c, double *ret_lag_s)
 	return false;
 }
 
+static void make_scatter(struct answer *answer, struct query *query)
+{
+	struct order o = *(const struct order *)answer->order;
+	struct correlate_scatter *scatter;
+	struct jsoncorrelate about;
+	int source = -1, r = -ENOENT;
+
+	o.wants[0].key.name = o.name;
+	while (next_source(&o, r, &about, &source)) {
+		o.wants[1].source = source;
+		r = correlate_scatter(query, &o.filter, o.wants, o.lag_s, POINTS_MAX, &scatter);
+	}
+	if (r == 0) {
+		r = jsoncorrelate_scatter(&about, scatter, &answer->text);
+		correlate_scatter_free(scatter);
+	}
+	finish(answer, r);
+}
+
 void get_scatter(struct apipart *c)
 {
-	struct aligned_want wants[2] = { { .source = SOURCE_GUEST } };
 	const char *reason = params_get(c->params, "reason");
-	struct correlate_scatter *scatter;
-	int source = -1, r = -ENOENT;
-	struct asked a;
-	double lag_s;
+	struct order o;
+	struct key *x = &o.wants[0].key, *y = &o.wants[1].key;
 
-	if (!apipart_known(c, "boot from to source x name y reason lag") || !parse_asked(c, &a) ||
-	    !parse_workload(c, &wants[0].key) || !parse_exits(c, &wants[1].key) ||
-	    !parse_lag(c, &lag_s))
+	if (!apipart_known(c, "boot from to source x name y reason lag") || !parse_order(c, &o) ||
+	    !parse_workload(c, x) || !parse_exits(c, y) || !parse_lag(c, &o.lag_s))
 		return;
-	if (reason && (!kind_by_reason(&wants[1].key) ||
-		       selection_reason(c->params, a.about.reason_namespace, reason,
-					&wants[1].key.id) < 0)) {
+	if (reason && (!kind_by_reason(y) ||
+		       selection_reason(c->params, o.reason_namespace, reason, &y->id) < 0)) {
 		(void)refuse(c);
 		return;
 	}
-	while (next_source(&a, r, &source)) {
-		wants[1].source = a.about.source = source;
-		r = correlate_scatter(c->query, &a.filter, wants, lag_s, POINTS_MAX, &scatter);
-	}
+	o.wants[0].source = SOURCE_GUEST;
+	if (x->name_len)
+		memcpy(o.name, x->name, x->name_len);
+	order(c, &o, make_scatter);
+}
+
+static void make_attribution(struct answer *answer, struct query *query)
+{
+	struct order o = *(const struct order *)answer->order;
+	struct attribution *attribution;
+	struct jsoncorrelate about;
+	int source = -1, r = -ENOENT;
+
+	while (next_source(&o, r, &about, &source))
+		r = attribution_read(query, &o.filter, source, o.by, &attribution);
 	if (r == 0) {
-		r = jsoncorrelate_scatter(&a.about, scatter, &c->answer->text);
-		correlate_scatter_free(scatter);
+		r = jsoncorrelate_attribution(&about, o.by, attribution, &answer->text);
+		attribution_free(attribution);
 	}
-	fail_empty(c, r);
+	finish(answer, r);
 }
 
 void get_attribution(struct apipart *c)
 {
 	const char *word = params_get(c->params, "by");
-	struct attribution *attribution;
-	enum attribution_by by = ATTRIBUTION_MARK;
-	int source = -1, r = -ENOENT;
-	struct asked a;
+	struct order o;
 
-	if (!apipart_known(c, "boot from to source by") || !parse_asked(c, &a))
+	if (!apipart_known(c, "boot from to source by") || !parse_order(c, &o))
 		return;
-	while (word && jsoncorrelate_by(by) && strcmp(jsoncorrelate_by(by), word) != 0)
-		by++;
-	if (!jsoncorrelate_by(by)) {
+	while (word && jsoncorrelate_by(o.by) && strcmp(jsoncorrelate_by(o.by), word) != 0)
+		o.by++;
+	if (!jsoncorrelate_by(o.by)) {
 		answer_fail(c->answer, 400, "by = '%.40s' is not one of mark, process and unit", word);
 		return;
 	}
-	while (next_source(&a, r, &source)) {
-		a.about.source = source;
-		r = attribution_read(c->query, &a.filter, source, by, &attribution);
-	}
-	if (r == 0) {
-		r = jsoncorrelate_attribution(&a.about, by, attribution, &c->answer->text);
-		attribution_free(attribution);
-	}
-	fail_empty(c, r);
+	order(c, &o, make_attribution);
 }
