@@ -74,10 +74,11 @@ bench-store: ## bytes, CPU time, queries of the store beside VictoriaMetrics' (A
 	$(MAKE) -C tests/bench/storebench BUILD=$(BUILD)
 	BUILD=$(BUILD) tests/bench/store $(ARGS)
 
-bench-web: ## the page's bytes, first chart, commit to pixel, graphs (ARGS="--only chart")
+bench-web: ## the page's bytes, first chart, commit to pixel, graphs, 500 pages (ARGS="--only chart")
 	scripts/deps build test bench
 	$(MAKE) all
 	$(MAKE) -C tests/bench/storebench BUILD=$(BUILD)
+	$(MAKE) -C tests/bench/livebench BUILD=$(BUILD)
 	BUILD=$(BUILD) tests/bench/page $(ARGS)
 
 dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it

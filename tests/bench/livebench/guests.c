@@ -18,12 +18,13 @@
 
 struct guest {
 	int listen_fd, fd;
+	unsigned int taken;
 	uint64_t sequence, acked;
 	struct frame_decoder decoder;
 };
 
 struct guests {
-	unsigned int count, taken;
+	unsigned int count;
 	struct guest guest[LIVEBENCH_VMS_MAX];
 };
 
@@ -138,9 +139,10 @@ int guests_meet(struct guests *g)
 	return r;
 }
 
-/* The @n-th sample of a guest whose reasons all occur. */
-static int take(struct guest *guest, unsigned int n)
+/* The next sample of a guest whose reasons all occur. */
+static int take(struct guest *guest)
 {
+	unsigned int n = ++guest->taken;
 	static const uint64_t workload[] = { 17, 3, 40, 1900 };
 	uint8_t lists[2048], buf[FRAME_MAX];
 	struct wire_writer w = { .buf = lists, .size = sizeof(lists) };
@@ -177,15 +179,14 @@ static int take(struct guest *guest, unsigned int n)
 	return say(guest, buf, proto_encode_sample(buf, sizeof(buf), &sample, PROTO_VERSION, 0));
 }
 
-int guests_sample(struct guests *g, int64_t *ret_ns)
+int guests_sample(struct guests *g, unsigned int part, unsigned int parts, int64_t *ret_ns)
 {
 	int r = 0;
 
-	g->taken++;
-	for (unsigned int i = 0; i < g->count && r == 0; i++)
-		r = take(&g->guest[i], g->taken);
+	for (unsigned int i = part; i < g->count && r == 0; i += parts)
+		r = take(&g->guest[i]);
 	*ret_ns = 0;
-	for (unsigned int i = 0; i < g->count; i++) {
+	for (unsigned int i = part; i < g->count; i += parts) {
 		while (r == 0 && g->guest[i].acked < g->guest[i].sequence) {
 			r = hear(&g->guest[i], PROTO_ACK);
 			if (r == 0 && *ret_ns == 0)

@@ -29,10 +29,10 @@ void guests_free(struct guests *guests);
 /* Wait for vmexitd to connect to all, and introduce them. */
 int guests_meet(struct guests *guests);
 /*
- * All take a sample, together. Returns when all are acknowledged: when they have been committed;
- * *ret_ns: the time of the first acknowledgement.
+ * Of @parts of them the @part-th, from 0, take a sample, together. Returns when all are
+ * acknowledged, so committed; *ret_ns: the time of the first acknowledgement.
  */
-int guests_sample(struct guests *guests, int64_t *ret_ns);
+int guests_sample(struct guests *guests, unsigned int part, unsigned int parts, int64_t *ret_ns);
 
 /* Clients that read an event stream, in a thread of their own. */
 struct clients;
@@ -48,10 +48,10 @@ uint64_t clients_bytes(struct clients *clients);
 int clients_wait(struct clients *clients, uint64_t events, const int64_t **ret_ns);
 
 /*
- * A process that accepts @clients and sends each @bytes a second, with epoll and one send() each:
- * the least that it takes. Prints its CPU time.
+ * A process that accepts @clients and sends each @bytes, @times a second, with epoll and one
+ * send() each: the least that it takes. Prints its CPU time.
  */
-int peer(unsigned int clients, unsigned int seconds, unsigned int bytes);
+int peer(unsigned int clients, unsigned int seconds, unsigned int bytes, unsigned int times);
 
 /* A database of @vms VMs with @seconds of samples of both sources, at 1 Hz, until now. */
 int fill(const char *path, unsigned int vms, unsigned int seconds);

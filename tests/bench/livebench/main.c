@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What ../web-live runs. Each command prints key=value lines. */
+/* What ../page runs. Each command prints key=value lines. */
 #include "tests/bench/livebench/livebench.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 
 static const char usage[] =
 	"usage: livebench ours VMEXITD DIRECTORY PORT VMS CLIENTS SECONDS [QUERY]\n"
-	"       livebench peer CLIENTS SECONDS BYTES\n"
+	"       livebench peer CLIENTS SECONDS BYTES TIMES\n"
 	"       livebench fill DATABASE VMS SECONDS\n"
 	"ours: vmexitd with guests at 1 Hz and clients of /api/v1/live[?QUERY]: its CPU time, and\n"
 	"how long after a commit they have it. peer: bytes sent to as many by a bare program.\n"
@@ -84,23 +84,29 @@ struct measured {
 	int64_t *late_ns;		/* each event's last byte behind its commit */
 };
 
-/* Samples at each whole second; how late each client had them all. */
+/*
+ * A sample a second of each VM, of the one half at each second and of the other half a second
+ * later, as there is a commit twice a second; how late each client had them all.
+ */
 static int run(struct guests *guests, struct clients *clients, unsigned int vms,
 	       unsigned int count, unsigned int seconds, struct measured *m)
 {
+	unsigned int parts = vms > 1 ? 2 : 1;
 	int64_t next = monotonic_ns();
+	uint64_t events = 0;
 	int r = 0;
 
-	for (unsigned int second = 1; second <= seconds && r == 0; second++) {
+	for (unsigned int i = 0; i < seconds * parts && r == 0; i++) {
 		const int64_t *times;
 		int64_t committed, now;
 
-		r = guests_sample(guests, &committed);
+		r = guests_sample(guests, i % parts, parts, &committed);
+		events += (vms + parts - 1 - i % parts) / parts;
 		if (r == 0 && clients)
-			r = clients_wait(clients, (uint64_t)second * vms, &times);
-		for (unsigned int i = 0; i < count && r == 0 && clients; i++)
-			m->late_ns[m->count++] = times[i] - committed;
-		next += 1000000000;
+			r = clients_wait(clients, events, &times);
+		for (unsigned int c = 0; c < count && r == 0 && clients; c++)
+			m->late_ns[m->count++] = times[c] - committed;
+		next += 1000000000 / parts;
 		now = monotonic_ns();
 		if (next > now)
 			usleep((next - now) / 1000);
@@ -111,7 +117,7 @@ static int run(struct guests *guests, struct clients *clients, unsigned int vms,
 static int measure(struct guests *guests, pid_t pid, uint16_t port, unsigned int vms,
 		   unsigned int count, unsigned int seconds, const char *query)
 {
-	struct measured m = { .late_ns = calloc((size_t)count * seconds + 1, sizeof(int64_t)) };
+	struct measured m = { .late_ns = calloc(2 * (size_t)count * seconds + 1, sizeof(int64_t)) };
 	int64_t cpu, wall = 0;
 	struct clients *clients = NULL;
 	char request[256];
@@ -172,8 +178,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if ((argc == 8 || argc == 9) && strcmp(argv[1], "ours") == 0)
 		r = ours(argv + 2, argc == 9 ? argv[8] : "");
-	else if (argc == 5 && strcmp(argv[1], "peer") == 0)
-		r = peer(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]));
+	else if (argc == 6 && strcmp(argv[1], "peer") == 0)
+		r = peer(atoi(argv[2]), atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
 	else if (argc == 5 && strcmp(argv[1], "fill") == 0)
 		r = fill(argv[2], atoi(argv[3]), atoi(argv[4]));
 	else

@@ -21,9 +21,10 @@ static void send_some(int fd, const char *text, unsigned int bytes, unsigned int
 	*left -= n > 0 ? n : 0;
 }
 
-static void broadcast(int listen_fd, unsigned int clients, unsigned int bytes)
+static void broadcast(int listen_fd, unsigned int clients, unsigned int bytes, unsigned int times)
 {
-	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
+	const struct timespec pause = { 1 / times, 1000000000 / times % 1000000000 };
+	const struct itimerspec ticking = { pause, pause };
 	int timer = timerfd_create(CLOCK_MONOTONIC, 0), epoll = epoll_create1(0);
 	unsigned int left[LIVEBENCH_CLIENTS_MAX] = { 0 };
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = UINT32_MAX };
@@ -38,7 +39,7 @@ static void broadcast(int listen_fd, unsigned int clients, unsigned int bytes)
 		fd[i] = accept(listen_fd, NULL, NULL);
 		(void)epoll_ctl(epoll, EPOLL_CTL_ADD, fd[i], &writable);
 	}
-	(void)timerfd_settime(timer, 0, &second, NULL);
+	(void)timerfd_settime(timer, 0, &ticking, NULL);
 	for (;;) {
 		struct epoll_event events[64];
 		int n = epoll_wait(epoll, events, 64, -1);
@@ -60,7 +61,7 @@ static void broadcast(int listen_fd, unsigned int clients, unsigned int bytes)
 	}
 }
 
-int peer(unsigned int clients, unsigned int seconds, unsigned int bytes)
+int peer(unsigned int clients, unsigned int seconds, unsigned int bytes, unsigned int times)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -71,13 +72,13 @@ int peer(unsigned int clients, unsigned int seconds, unsigned int bytes)
 	pid_t pid;
 	int r;
 
-	if (clients > LIVEBENCH_CLIENTS_MAX || bytes < 1 || listen_fd < 0 ||
+	if (clients > LIVEBENCH_CLIENTS_MAX || bytes < 1 || times < 1 || listen_fd < 0 ||
 	    bind(listen_fd, (struct sockaddr *)&address, len) < 0 || listen(listen_fd, 600) < 0 ||
 	    getsockname(listen_fd, (struct sockaddr *)&address, &len) < 0)
 		return errno ? -errno : -EINVAL;
 	pid = fork();
 	if (pid == 0)
-		broadcast(listen_fd, clients, bytes);
+		broadcast(listen_fd, clients, bytes, times);
 	r = clients_new(ntohs(address.sin_port), clients, "", &c);
 	sleep(1);
 	ns = cpu_ns(pid);
