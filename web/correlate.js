@@ -52,7 +52,7 @@ export class Correlate {
 	build() {
 		$("view-correlate").append(
 			h("div", { class: "toolbar" }, this.range.root, this.y.root, this.reason.root, this.lag.root),
-			block("pairs-title", "What goes along with the exits",
+			h("div", { class: "tables" }, block("pairs-title", "What goes along with the exits",
 				this.long.root, this.none, this.words,
 				h("p", { class: "read" }, "Spearman compares ranks: 1 when more of one always comes with more of the ",
 				  "other, 0 when they have nothing to do with each other, −1 when more comes with less. ",
@@ -62,7 +62,7 @@ export class Correlate {
 				h("p", { class: "read", id: "scatter-read" }, this.each = h("span", {}), "; the dashed line is the ",
 				  "straight one next to all of them. ", h("kbd", {}, "←"), " ", h("kbd", {}, "→"),
 				  " go from point to point in time, ", h("kbd", {}, "Enter"), " or a double click shows ",
-				  "its moment in Explore.")),
+				  "its moment in Explore."))),
 			block("attribution-title", "What ran meanwhile", h("div", { class: "toolbar" }, this.by),
 				this.attribution.root, this.nothing = h("p", { class: "why" }),
 				h("p", { class: "read" }, "The upright line is the rest of the range, when this did not run; the ",
@@ -77,8 +77,7 @@ export class Correlate {
 
 	async show(params) {
 		await this.update(new URLSearchParams(params));
-		// The report is of the range now.
-		this.page.go({});
+		this.page.links();	// the report is of the range now
 	}
 
 	hide() {
@@ -107,10 +106,10 @@ export class Correlate {
 		return from ? { from, to } : null;
 	}
 
-	// What the numbers are of: {boot} or {from, to}.
+	// What the numbers are of: {boot}, or {from, to} of one boot or of all.
 	span() {
-		const from = this.params.get("from"), to = this.params.get("to");
-		return from && to ? { from, to } : { boot: this.params.get("boot") ?? "latest" };
+		const [boot, from, to] = ["boot", "from", "to"].map(key => this.params.get(key));
+		return from && to ? { boot, from, to } : { boot: boot ?? "latest" };
 	}
 
 	async update(params) {
@@ -194,7 +193,8 @@ export class Correlate {
 		this.none.replaceChildren(h("summary", {}, `${unknown.length} without a number, and why`),
 			h("ul", {}, ...unknown.map(p => h("li", {}, `${kinds.workload(p.x)}, ${kinds.exits(p.y)}: ${p.why}`))));
 		setText(this.words, answer.error ?? (this.known.length ?
-			`Of ${format.count(answer.tests)} comparisons some agree by chance: pairs that agree no better may be chance.` :
+			`The first ${format.count(answer.pairs.length)} of ${format.count(answer.pairs_total)} pairs. Of so many comparisons ` +
+			`(${format.count(answer.tests)}) some agree by chance: pairs that agree no better may be chance.` :
 			"There is no pair to compare in this range."));
 		this.reasons(answer);
 		this.pairs();

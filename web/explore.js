@@ -494,6 +494,7 @@ export class Explore {
 			{ kind, mode, reason, vcpu, source, stacked: state.stacked && state.by !== "total" ? "yes" : undefined,
 				log: state.log ? "yes" : undefined } : null;
 		this.controls.links(this.vm, this.clock(), source, graph);
+		this.controls.relate.href = this.page.address({ view: "correlate", vm: this.vm.id, ...this.clock() });
 		this.page.links();
 	}
 

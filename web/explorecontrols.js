@@ -71,12 +71,13 @@ export class Controls {
 		this.sum = toggle("Cumulative", "What was counted so far, instead of the rate", sum => change({ sum }));
 		this.stacked = toggle("Stacked", "Areas on top of each other", stacked => change({ stacked, log: false }));
 		this.log = toggle("Log", "Logarithmic axis", log => change({ log, stacked: false }));
+		this.relate = h("a", { class: "download", title: "What goes along with the exits in view" }, "Correlate");
 		this.downloads = h("span", { class: "downloads" },
 			...[["csv", "CSV"], ["jsonl", "JSON lines"], ["svg", "SVG"], ["png", "PNG"], ["pdf", "PDF"]].map(([kind, text]) =>
 				h("a", { "data-format": kind, download: true, "aria-label": `What is in view as ${text}` }, text)));
 		return h("div", { class: "toolbar" },
 			h("label", { class: "pick" }, "By ", this.by), this.what, this.source,
-			this.sum, this.stacked, this.log, h("span", { class: "spring" }), this.downloads);
+			this.sum, this.stacked, this.log, h("span", { class: "spring" }), this.relate, this.downloads);
 	}
 
 	custom() {

@@ -183,6 +183,16 @@ await run(OPTIONS, t => {
 		await t.until("more intervals", pairs, r => r.some(row => Number(row[5].replaceAll(" ", "").split("×")[0]) > 300));
 	});
 
+	t.test("Explore leads here with what it has in view", async () => {
+		const { from, to } = await t.json(`${api}/correlate?${range}`);
+		await t.open(`#view=explore&vm=${t.options.vm}&from=${from + 200}&to=${from + 500}`);
+		const link = page.locator("#view-explore").getByRole("link", { name: "Correlate" });
+		await t.until("the link", () => link.getAttribute("href"), href => /from=/.test(href ?? ""));
+		await link.click();
+		await t.until("pairs", pairs, rows => rows.length > 0);
+		assert.ok(Math.abs(Number(param("from")) - from - 200) < 1 && Math.abs(Number(param("to")) - from - 500) < 1, page.url());
+	});
+
 	t.test("too little to compare gives no number, but why", async () => {
 		const whole = await t.json(`${api}/correlate?${range}`);
 		await t.open(`#view=correlate&vm=${t.options.vm}&from=${whole.from + 100}&to=${whole.from + 106}`);
