@@ -26,6 +26,7 @@ my @tests = (
 	['overview', 'fleet'],
 	['boot', 'fleet', '--vm', 'vm003', '--live'],
 	['explore', 'fleet', '--live'],
+	['compare', 'fleet', '--live'],
 );
 
 # Returns vmexitd's options.

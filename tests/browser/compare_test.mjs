@@ -2,11 +2,12 @@
 // compare_test.mjs [OPTION...] URL: the compare view of a running vmexitd's page; see lib.mjs.
 //   --boots VM:BOOT,...   boots to compare, at least three, the first two of one VM whose
 //                         start both went through; the last is of another VM
+//   --live                instead: samples are arriving of at least two VMs
 
 import assert from "node:assert/strict";
 import { run, span } from "./lib.mjs";
 
-const OPTIONS = { boots: { type: "string" } };
+const OPTIONS = { boots: { type: "string" }, live: { type: "boolean" } };
 const LETTERS = "ABCDEFGH";
 const plain = text => text.replaceAll("\u202f", " ").replaceAll("\u00a0", " ");
 const grouped = n => Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, " ");
@@ -14,7 +15,7 @@ const grouped = n => Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, " ");
 await run(OPTIONS, t => {
 	const { page } = t;
 	const view = page.locator("#view-compare");
-	const all = t.options.boots.split(",");
+	const all = t.options.boots?.split(",") ?? [];
 	const two = all.slice(0, 2).join(",");
 	const choice = name => view.getByRole("combobox", { name, exact: true });
 	const param = name => new URLSearchParams(new URL(page.url()).hash.slice(1)).get(name);
@@ -36,6 +37,20 @@ await run(OPTIONS, t => {
 		return (await t.json(`/api/v1/vms/${vm}/phases?boot=${number}&source=${source}`)).phases;
 	};
 	const start = list => list.filter(p => p.name !== "running").reduce((sum, p) => sum + p.exits, 0);
+
+	if (t.options.live) {
+		t.test("boots that go on are followed", async () => {
+			const { vms } = await t.json("/api/v1/vms");
+			const running = vms.filter(vm => vm.guest && vm.agent === "connected").slice(0, 2);
+			assert.equal(running.length, 2);
+			await open(running.map(vm => `${vm.id}:${vm.boot}`).join(","));
+			const before = await chart();
+			await t.until("more of both", chart, c => c.to > before.to && "AB".split("").every(l => c.points[l] > before.points[l]));
+			assert.match(await page.locator(".boots li").first().innerText(), /running for/);
+		});
+		t.quiet();
+		return;
+	}
 
 	t.test("two boots are laid over each other from zero, and a sentence says what changed", async () => {
 		await open();
