@@ -51,6 +51,21 @@ sub documented {
 		is_deeply([sort @missing], [], "vmexit-http(7) shows all that /$what answers");
 	} }
 
+# The same in a terminal.
+sub tables {
+	my @ctl = ("$build/vmexitctl", '-s', "$dir/api.sock");
+	my $ctl = sub { open(my $pipe, '-|', @ctl, @_) or die "vmexitctl: $!"; local $/; my $text = <$pipe>; close($pipe); return $text };
+	my @lines = split /\n/, $ctl->('correlate', 'guest', '--limit=3');
+	is(scalar @lines, 5, 'vmexitctl correlate: a head, three pairs, what they mean');
+	like($lines[1], qr/^count io +interrupt_source ttyS0 +\* +\+1\.000 +\+0\.911 +0 s +86$/, 'the strongest');
+	like($lines[-1], qr/chance alone .* in 5155 tests/, 'and how many were tried');
+	like($ctl->('correlate', 'guest', '--to=1795753690'), qr/Nothing is known of any pair: .*at least 10/, 'or why there is none');
+	is(eval { decode_json($ctl->('-j', 'correlate', 'guest', '--y=away', '--reason=io', '--max-lag=2'))->{max_lag} }, 2, 'with --json what vmexitd answers');
+	my $rows = $ctl->('attribution', 'guest');
+	like($rows, qr/^reads 1 +41\.4 s +19\d\d +\+14\d\d +\+1\d\d\d to +\+1\d\d\d +3\d\.\d\d % +\+1\d\.\d\d$/m, 'vmexitctl attribution: a row a label');
+	like($rows, qr{^497 exits/s in all 1648 s; MORE is beside the rest}m, 'and what they stand beside');
+	like($ctl->('attribution', 'guest', '--by=unit'), qr/^init\.scope +40\.0 s +it has exits in 2 intervals/m, 'or why there is no number') }
+
 # A request whose answer is not read yet.
 sub ask { my ($path) = @_;
 	my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port) or die "connect: $!";
@@ -108,6 +123,7 @@ sub trace_known {
 	%reason = map { ($_->{y}{reason_name} // '') => 1 } @two;
 	is_deeply([sort keys %reason], ['', 'hlt', 'io'], 'or those that are named, by name or number');
 	is(scalar @{ json("$vm/correlate?limit=3")->{pairs} }, 3, 'the first three');
+	tables();
 	documented();
 	many_at_a_time();
 	my ($boot) = boots('guest');

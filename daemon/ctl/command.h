@@ -57,5 +57,6 @@ extern const struct command command_compare, command_marks;
 extern const struct command command_top, command_list, command_attach, command_detach, command_rate;
 extern const struct command command_export, command_import, command_sql, command_backup;
 extern const struct command command_report;
+extern const struct command command_correlate, command_attribution;
 
 #endif

@@ -16,6 +16,8 @@ const struct command *const commands_all[] = {
 	&command_report,
 	&command_compare,
 	&command_marks,
+	&command_correlate,
+	&command_attribution,
 	&command_export,
 	&command_import,
 	&command_sql,
