@@ -327,6 +327,52 @@ static void test_long(void)
 	end(&h, query);
 }
 
+/* A guest whose processes have a new name each. */
+static void tell_names(struct store *store, struct vm *vm)
+{
+	struct boot *boot = store_boot(store, vm, BOOT_CREATED, "1", HISTORY_T0);
+
+	for (int i = 1; i <= 400; i++) {
+		static uint8_t buf[8192];
+		struct wire_writer w = { .buf = buf, .size = sizeof(buf) };
+		struct sample sample = testsample(i, 10ULL * i);
+		size_t began = detail_begin(&w, DETAIL_PROCESSES);
+
+		for (int k = 0; k < 24; k++) {
+			char name[32];
+
+			snprintf(name, sizeof(name), k ? "process-%d" : "the busy one", 24 * i + k);
+			put(&w, DETAIL_PROCESSES, 100 + k, name, k ? 100 : 100000);
+		}
+		detail_end(&w, began);
+		sample.t_wall_ns = HISTORY_T0 + i * S;
+		sample.detail = buf;
+		sample.detail_len = w.len;
+		if (store_add(store, boot, SOURCE_GUEST, &sample) < 0)
+			abort();
+	}
+	history_flush(store, HISTORY_T0 + 1000 * S);
+}
+
+static void test_names(void)
+{
+	struct aligned_want any = { { .kind = KEY_PROCESS }, SOURCE_GUEST, 12 };
+	struct query_filter filter;
+	struct query *query;
+	struct aligned *a;
+	struct history h;
+
+	query = begin(&h, tell_names);
+	filter = (struct query_filter){ .vm_id = h.vm_id };
+	if (ok(aligned_read(query, &filter, &any, 1, &a) == 0, "more names than are looked at")) {
+		ok(a->count == 12 && strncmp(a->curves[0].name, "the busy one", 12) == 0 &&
+			   near(a->curves[0].v[100], 100000),
+		   "and the one that counts is found");
+		aligned_free(a);
+	}
+	end(&h, query);
+}
+
 int main(void)
 {
 	struct query_filter filter;
@@ -347,5 +393,6 @@ int main(void)
 	test_range(query, h.vm_id);
 	end(&h, query);
 	test_long();
+	test_names();
 	return done_testing();
 }

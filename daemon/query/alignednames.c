@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/query/alignednames.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +18,16 @@ struct name {
 	uint64_t last;
 };
 
+/* Twice as many as names, so that a few tries find one, and tell that there is none. */
+#define SLOTS (2 * ALIGNED_NAMES_MAX)
+
 struct choosing {
 	struct name *names;
 	size_t count, room;
+	uint16_t slots[SLOTS];			/* by hash: index of a name + 1, or 0 */
 };
+
+static_assert((SLOTS & (SLOTS - 1)) == 0 && ALIGNED_NAMES_MAX < UINT16_MAX, "hash and slot");
 
 bool alignednames_equal(const struct key *key, const struct key *stored)
 {
@@ -30,20 +37,26 @@ bool alignednames_equal(const struct key *key, const struct key *stored)
 	       memcmp(key->name, stored->name, key->name_len) == 0;
 }
 
-/* NULL: no memory, or (*ret_full) too many. */
-static struct name *name_of(struct choosing *c, const struct key *key, bool *ret_full)
+/* Where a name is, or belongs. */
+static uint16_t *slot_of(struct choosing *c, const struct key *key)
+{
+	size_t at = key_hash(key);
+
+	for (;; at++) {
+		uint16_t *slot = &c->slots[at % SLOTS];
+
+		if (!*slot)
+			return slot;
+		c->names[*slot - 1].key.name = c->names[*slot - 1].name;
+		if (key_equal(&c->names[*slot - 1].key, key))
+			return slot;
+	}
+}
+
+static struct name *add_name(struct choosing *c, const struct key *key)
 {
 	struct name *n;
 
-	*ret_full = false;
-	for (size_t i = 0; i < c->count; i++) {
-		c->names[i].key.name = c->names[i].name;
-		if (alignednames_equal(&c->names[i].key, key))
-			return &c->names[i];
-	}
-	*ret_full = c->count == ALIGNED_NAMES_MAX;
-	if (*ret_full)
-		return NULL;
 	if (c->count == c->room) {
 		size_t room = c->room ? 2 * c->room : 64;
 		struct name *more = realloc(c->names, room * sizeof(*more));
@@ -55,11 +68,28 @@ static struct name *name_of(struct choosing *c, const struct key *key, bool *ret
 	}
 	n = &c->names[c->count++];
 	*n = (struct name){ .key = *key };
-	if (key->kind == KEY_PROCESS)
-		n->key.id = 0;
 	if (key->name_len)
 		memcpy(n->name, key->name, key->name_len);
-	n->key.name = n->name;
+	return n;
+}
+
+/* NULL: no memory, or (*ret_full) too many. */
+static struct name *name_of(struct choosing *c, const struct key *stored, bool *ret_full)
+{
+	struct key key = *stored;
+	struct name *n;
+	uint16_t *slot;
+
+	/* Whichever process it is. */
+	if (key.kind == KEY_PROCESS)
+		key.id = 0;
+	slot = slot_of(c, &key);
+	*ret_full = !*slot && c->count == ALIGNED_NAMES_MAX;
+	if (*slot)
+		return &c->names[*slot - 1];
+	n = *ret_full ? NULL : add_name(c, &key);
+	if (n)
+		*slot = c->count;
 	return n;
 }
 
@@ -143,8 +173,8 @@ int alignednames_choose(struct query *query, const struct query_filter *filter,
 			size_t *ret_count)
 {
 	const struct spans_want any = { .key = want->key, .any = true };
-	struct choosing c = { 0 };
-	int r = 0;
+	struct choosing *c = calloc(1, sizeof(*c));
+	int r = c ? 0 : -ENOMEM;
 
 	for (size_t i = 0; i < grid->parts_count && r == 0; i++) {
 		struct spans_of of = {
@@ -154,12 +184,14 @@ int alignednames_choose(struct query *query, const struct query_filter *filter,
 			.to_ns = filter->to_ns ? filter->to_ns : INT64_MAX,
 		};
 
-		for (size_t k = 0; k < c.count; k++)
-			c.names[k].has_last = false;
-		r = spans_read(query, &of, ROLLUP_TIERS - 1, &any, 1, add_spans, &c);
+		for (size_t k = 0; k < c->count; k++)
+			c->names[k].has_last = false;
+		r = spans_read(query, &of, ROLLUP_TIERS - 1, &any, 1, add_spans, c);
 	}
 	if (r == 0)
-		*ret_count = put_curves(&c, want, index, curves, room);
-	free(c.names);
+		*ret_count = put_curves(c, want, index, curves, room);
+	if (c)
+		free(c->names);
+	free(c);
 	return r;
 }
