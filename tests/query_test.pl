@@ -59,6 +59,9 @@ is_deeply($same->{v}, $count->{v}, 'the values are the same');
 my @units = series('kind=unit_cpu_us&source=guest');
 ok(@units > 2 && !(grep { !length $_->{name} } @units), 'CPU time of units, by name');
 is_deeply([map { $_->{name} } series("kind=unit_cpu_us&name=$units[1]{name}")], [$units[1]{name}], 'of one');
+my @processes = series('kind=process_cpu_us&source=guest&points=10000');
+ok(max(map { @{ $_->{v} } } @processes) < 1.05e6, 'a process uses no more than a CPU, however rare its lists are');
+ok(near(sum0(map { area($_) } @processes), sum0(map { $_->[0] } sql($db, "SELECT value FROM sample_value WHERE source = 0 AND kind = 'process_cpu_us'"))), 'and all in all what they say');
 for my $kind (qw(idle agent taken interrupt_source process_cpu_us tasks_runnable forks)) {
 	ok(scalar(grep { $_->{kind} eq $kind && @{ $_->{v} } } series("kind=$kind&source=guest")), "kind $kind");
 }

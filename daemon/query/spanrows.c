@@ -122,6 +122,22 @@ static void counter_span(const struct samples *s, const struct chunk_column *c, 
 	span->from_opening = row == 0;
 }
 
+/*
+ * What a list of processes tells is of the time since the list before it, which not every
+ * sample has; nanoseconds, as far back as the chunk and what follows on each other go.
+ */
+static uint64_t since_list(const struct samples *s, size_t row)
+{
+	uint64_t ns = 0;
+
+	for (; row > 0 && s->rows->steps[row].ns; row--) {
+		ns += s->rows->steps[row].ns;
+		if (!s->lists || s->lists->values[row - 1] >> (DETAIL_PROCESSES - DETAIL_FIRST) & 1)
+			break;
+	}
+	return ns;
+}
+
 static void level_span(const struct samples *s, const struct chunk_column *c, size_t i,
 		       struct span *span)
 {
@@ -130,8 +146,10 @@ static void level_span(const struct samples *s, const struct chunk_column *c, si
 
 	span->ns = row ? s->rows->steps[row].ns : 0;
 	span->point.sum = value;
-	if (key_type(&c->key) == KEY_TYPE_AMOUNT)
+	if (key_type(&c->key) == KEY_TYPE_AMOUNT) {
+		span->ns = since_list(s, row);
 		return;
+	}
 	span->point.first = span->point.last = span->point.min = span->point.max = value;
 	span->point.weight = 1;
 	span->point.has_rate = true;
