@@ -44,7 +44,16 @@ static json_t *curve_of(const struct jsoncorrelate *about, const struct aligned_
 			 name_of(c));
 }
 
-static json_t *why_of(const struct correlate_pair *p)
+static size_t known_cells(const struct aligned *a, const struct aligned_curve *curve)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->grid.cells; i++)
+		n += !isnan(curve->v[i]);
+	return n;
+}
+
+static json_t *why_of(const struct aligned *a, const struct correlate_pair *p)
 {
 	char text[WHY_MAX];
 
@@ -52,6 +61,10 @@ static json_t *why_of(const struct correlate_pair *p)
 	case CORRELATION_KNOWN:
 		return json_null();
 	case CORRELATION_NONE:
+		if (known_cells(a, p->x) == 0)
+			return json_string("nothing is known of the workload in that range");
+		if (known_cells(a, p->y) == 0)
+			return json_string("nothing is known of these exits in that range");
 		return json_string("the two are never known at the same time");
 	case CORRELATION_X_CONSTANT:
 		return json_string("the workload did not change");
@@ -65,7 +78,8 @@ static json_t *why_of(const struct correlate_pair *p)
 	}
 }
 
-static json_t *pair_of(const struct jsoncorrelate *about, const struct correlate_pair *p)
+static json_t *pair_of(const struct jsoncorrelate *about, const struct aligned *a,
+		       const struct correlate_pair *p)
 {
 	const struct correlation *c = &p->correlation;
 	bool known = c->why == CORRELATION_KNOWN;
@@ -76,16 +90,7 @@ static json_t *pair_of(const struct jsoncorrelate *about, const struct correlate
 			 real_or_null(known, p->lag_s), "n", (json_int_t)c->n, "n_effective",
 			 real_or_null(known, c->n_effective), "threshold",
 			 real_or_null(known, p->threshold), "notable",
-			 known && fabs(c->spearman) > p->threshold, "why", why_of(p));
-}
-
-static size_t known_cells(const struct aligned *a, const struct aligned_curve *curve)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->grid.cells; i++)
-		n += !isnan(curve->v[i]);
-	return n;
+			 known && fabs(c->spearman) > p->threshold, "why", why_of(a, p));
 }
 
 int jsoncorrelate_pairs(const struct jsoncorrelate *about, const struct correlate *correlate,
@@ -95,7 +100,7 @@ int jsoncorrelate_pairs(const struct jsoncorrelate *about, const struct correlat
 	json_t *root = head_of(about, a), *list = json_array();
 
 	for (size_t i = 0; i < correlate->count && i < limit; i++)
-		(void)json_array_append_new(list, pair_of(about, &correlate->pairs[i]));
+		(void)json_array_append_new(list, pair_of(about, a, &correlate->pairs[i]));
 	(void)json_object_set_new(root, "n", json_integer(known_cells(a, &a->curves[0])));
 	(void)json_object_set_new(root, "max_lag", json_real(correlate->lag_max_s));
 	(void)json_object_set_new(root, "tests", json_integer(correlate->tests));
