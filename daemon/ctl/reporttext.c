@@ -108,7 +108,7 @@ static void put_findings(FILE *f, json_t *root, int width)
 	char title[160], advice[1024];
 	size_t i;
 
-	if (!json_is_string(json_object_get(root, "source")))
+	if (!json_is_object(json_object_get(root, "rate")))
 		return;
 	put_head(f, "What to look at");
 	if (json_array_size(findings) == 0)

@@ -74,7 +74,7 @@ void html_sentence(FILE *f, const char *text)
 		const char *entity = entity_of((unsigned char)*s);
 
 		if (*s == ' ' && words_keeps(text, s))
-			fputs("&nbsp;", f);
+			fputs("&#160;", f);
 		else if (entity)
 			fputs(entity, f);
 		else

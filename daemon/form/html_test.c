@@ -38,7 +38,7 @@ int main(void)
 	is("\xe2\x80\xae" "gpj.exe\xe2\x81\xa6", "?gpj.exe?");		/* turned around */
 	is("\xef\xbb\xbf\xef\xbf\xbf", "??");
 	is_by(html_sentence, "In 1 min 53 s, 37 % of 12 samples; its 3 d & more.",
-	      "In 1&nbsp;min 53&nbsp;s, 37&nbsp;% of 12 samples; its 3&nbsp;d &amp; more.");
+	      "In 1&#160;min 53&#160;s, 37&#160;% of 12 samples; its 3&#160;d &amp; more.");
 	is_by(html_sentence, " s % 5", " s % 5");
 	return done_testing();
 }

@@ -31,11 +31,11 @@ static void write_title(FILE *f, const struct report *r)
 
 static void write_head(FILE *f, const struct report *r)
 {
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n", f);
-	fprintf(f, "<meta http-equiv=\"Content-Security-Policy\" content=\"" POLICY "\">\n",
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n", f);
+	fprintf(f, "<meta http-equiv=\"Content-Security-Policy\" content=\"" POLICY "\"/>\n",
 		reportstyle_hash);
-	fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>VM exits of ", f);
+	fputs("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
+	      "<meta name=\"color-scheme\" content=\"light dark\"/>\n<title>VM exits of ", f);
 	write_title(f, r);
 	fprintf(f, "</title>\n<style>%s</style>\n</head>\n", reportstyle_css);
 }
@@ -48,17 +48,17 @@ static void write_facts(FILE *f, const struct report *r)
 	fprintf(f, "<p class=\"about\">%s", words_time(text, r->from, 0));
 	fprintf(f, " to %s UTC", words_time(text, r->to, 0));
 	if (r->has_source)
-		fprintf(f, " &middot; counted by %s",
+		fprintf(f, " &#183; counted by %s",
 			r->source == SOURCE_GUEST ? "the guest itself" : "the host");
 	if (r->has_boot && r->boot.vcpus)
-		fprintf(f, " &middot; %u vCPU%s", r->boot.vcpus, r->boot.vcpus == 1 ? "" : "s");
+		fprintf(f, " &#183; %u vCPU%s", r->boot.vcpus, r->boot.vcpus == 1 ? "" : "s");
 	if (r->has_boot && *r->boot.kernel) {
-		fputs(" &middot; kernel <bdi>", f);
+		fputs(" &#183; kernel <bdi>", f);
 		html_text(f, r->boot.kernel);
 		fputs("</bdi>", f);
 	}
 	if (!r->has_boot)
-		fprintf(f, " &middot; %zu boot%s", r->boots_all, r->boots_all == 1 ? "" : "s");
+		fprintf(f, " &#183; %zu boot%s", r->boots_all, r->boots_all == 1 ? "" : "s");
 	fputs("</p>\n", f);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A report as one HTML document that needs nothing else: no script, no request. Non-logging.
+ * A report as one HTML document that needs nothing else: no script, no request; well-formed as
+ * XML, too. Non-logging.
  */
 #ifndef DAEMON_HTMLREPORT_H
 #define DAEMON_HTMLREPORT_H

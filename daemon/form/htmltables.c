@@ -43,7 +43,7 @@ static void heads(FILE *f, const char *first, const char *const *others, size_t 
 
 static void cell(FILE *f, bool known, const char *text)
 {
-	fprintf(f, "<td class=\"n\">%s</td>", known ? text : "&ndash;");
+	fprintf(f, "<td class=\"n\">%s</td>", known ? text : "&#8211;");
 }
 
 /* A share as a number and as a bar. */
@@ -96,7 +96,7 @@ void htmltables_rates(FILE *f, const struct report *report)
 	if (report->curve.count == 0)
 		return;
 	begin_table(f, "How the rate is distributed over the time");
-	HEADS(f, "", "Lowest", "5 % of the time below", "Half of the time below", "Mean",
+	HEADS(f, "Rate", "Lowest", "5 % of the time below", "Half of the time below", "Mean",
 	      "5 % of the time above", "1 % of the time above", "Highest");
 	fputs("<tr><th scope=\"row\">Exits a second</th>", f);
 	number_cell(f, true, d->quantile[DISTRIBUTION_min]);
@@ -133,7 +133,7 @@ static void phase_row(FILE *f, const struct report *r, const struct phases_part 
 	share_cell(f, was_away, away);
 	fprintf(f, "<td>%s</td></tr>\n",
 		most && most->count ? story_reason(name, r->phases.boot.reason_namespace, most->number)
-				    : "&ndash;");
+				    : "&#8211;");
 }
 
 void htmltables_phases(FILE *f, const struct report *report)
@@ -281,7 +281,7 @@ static void names(FILE *f, const char *what, const struct sums_name *list, size_
 		html_sentence(f, words_seconds(text, list[i].value / 1e6));
 		fputs(")", f);
 	}
-	fputs("<br>", f);
+	fputs("<br/>", f);
 }
 
 static void what_ran(FILE *f, const struct report_burst *b)
@@ -298,7 +298,7 @@ static void what_ran(FILE *f, const struct report_burst *b)
 	if (b->marks_all > b->marks_count)
 		fprintf(f, " and %s more", words_count(n, b->marks_all - b->marks_count));
 	if (b->marks_count)
-		fputs("<br>", f);
+		fputs("<br/>", f);
 	names(f, "processes", b->processes, b->processes_count);
 	names(f, "units", b->units, b->units_count);
 	if (!b->marks_count && !b->processes_count && !b->units_count)
@@ -313,9 +313,9 @@ static void what_grew(FILE *f, const struct report *r, const struct report_burst
 		fprintf(f, "%s (%s, else %s)%s",
 			story_reason(name, r->totals.reason_namespace, b->reasons[i].number),
 			words_number(rate, b->reasons[i].rate), words_number(rest, b->reasons[i].elsewhere),
-			i + 1 < b->reasons_count ? "<br>" : "");
+			i + 1 < b->reasons_count ? "<br/>" : "");
 	if (b->reasons_count == 0)
-		fputs("&ndash;", f);
+		fputs("&#8211;", f);
 }
 
 static void burst_row(FILE *f, const struct report *r, size_t i)

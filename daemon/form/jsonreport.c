@@ -285,7 +285,6 @@ static json_t *findings_of_report(const struct report *r)
 int jsonreport_text(const struct report *report, char **ret_text)
 {
 	const struct report *r = report;
-	bool counted = r->has_source && r->curve.count;
 	char summary[STORY_MAX];
 	json_t *root;
 
@@ -294,7 +293,7 @@ int jsonreport_text(const struct report *report, char **ret_text)
 			 jsonparts_count(r->has_boot, r->boot.number), "boots", boots_of(r), "source",
 			 r->has_source ? json_string(jsonparts_source(r->source)) : json_null(), "from",
 			 r->from, "to", r->to, "seconds", r->to - r->from, "complete", r->complete,
-			 "exits", jsonparts_count(counted, r->exits), "summary", summary);
+			 "exits", jsonparts_count(r->has_source, r->exits), "summary", summary);
 	if (!root)
 		return jsonparts_finish(NULL, ret_text);
 	(void)json_object_set_new(root, "boots_all", json_integer((json_int_t)r->boots_all));

@@ -90,6 +90,9 @@ void reportfacts_find(struct report *report)
 		.has_handling = r->sums.has >> FIELD_HANDLING & 1 && r->sums.has_times,
 	};
 
+	/* Nothing can be said of what has no rate. */
+	if (r->curve.count == 0)
+		return;
 	for (size_t i = 0; r->has_reasons && i < t->count; i++)
 		add_reason(&f, t, &t->reasons[i]);
 	find_shares(r, &f);

@@ -104,9 +104,14 @@ void story_summary(const struct report *report, char text[STORY_MAX])
 	bool is_on = r->has_boot && !r->is_part && !r->boot.closed_ns;
 
 	*text = '\0';
-	if (!r->has_source || r->curve.count == 0) {
+	if (!r->has_source) {
 		say(text, "No exits are known of that time: nothing was recorded, or it is no longer "
 			  "stored.");
+		return;
+	}
+	if (r->curve.count == 0) {
+		say(text, "The guest left its CPU %s time%s. That was in too short a time to say more.",
+		    words_count(count, r->exits), r->exits == 1 ? "" : "s");
 		return;
 	}
 	say(text, "In %s%s the guest left its CPU%s %s time%s, %s times a second on average.",
