@@ -21,6 +21,7 @@ my @tests = (
 	['page', 'debian-svm', '--vm', 'guest'],
 	['boot', 'debian-svm', '--vm', 'guest', '--reasons'],
 	['explore', 'debian-svm', '--vm', 'guest'],
+	['report', 'debian-svm', '--vm', 'guest'],
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['correlate', 'trace-1hz', '--vm', 'guest', '--boot', 1],
 	['overview', 'fleet'],
