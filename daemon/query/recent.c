@@ -152,6 +152,9 @@ static void add_interval(struct line *line, int64_t from_ns, int64_t to_ns, doub
 
 	if (length_ns <= 0 || to_ns > now_ns + AHEAD_NS || to_ns < now_ns - HOUR_NS)
 		return;
+	/* The host's clock was wrong, and is set back. */
+	if (line->newest * STEP_NS > now_ns + AHEAD_NS)
+		*line = (struct line){ .filled_ns = INT64_MIN };
 	if (begin_ns < now_ns - HOUR_NS)
 		begin_ns = now_ns - HOUR_NS;
 	while (begin_ns < to_ns) {
@@ -244,7 +247,7 @@ int recent_add(struct recent *recent, const struct query_vm *vm, const struct ro
 		return 0;
 	pthread_mutex_lock(&recent->lock);
 	line = line_of(recent, vm, pair->row.source);
-	if (line && to_ns > line->filled_ns)
+	if (line && (to_ns > line->filled_ns || line->filled_ns > now_ns + AHEAD_NS))
 		add_interval(line, to_ns - (int64_t)(seconds * 1e9), to_ns, exits, now_ns);
 	pthread_mutex_unlock(&recent->lock);
 	return line ? 0 : -ENOMEM;

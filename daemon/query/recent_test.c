@@ -109,6 +109,25 @@ static void test_added(void)
 	recent_free(recent);
 }
 
+static void test_clock(void)
+{
+	struct recent *recent = new_recent();
+	struct row_pair pair = {
+		.row = { .boot = &boot, .sample = { .has = SAMPLE_HAS_EXITS, .exits = 20,
+						    .t_wall_ns = NOW + 86400 * S } },
+		.has_before = true,
+		.before = { .has = SAMPLE_HAS_EXITS, .t_wall_ns = NOW + 86390 * S },
+	};
+
+	(void)recent_add(recent, &vm, &pair, NOW + 86400 * S);
+	ok(is(walk(recent, "vm", NOW + 86400 * S, 10, 1).rates[0], 2), "a clock that is a day ahead");
+	add(recent, SOURCE_GUEST, 900, 910, 30);
+	ok(is(walk(recent, "vm", T0 + 910 * S, 10, 1).rates[0], 3) &&
+		   walk(recent, "vm", NOW + 86400 * S, 10, 1).count == 0,
+	   "and is set back");
+	recent_free(recent);
+}
+
 static void test_sources(void)
 {
 	struct recent *recent = new_recent();
@@ -221,6 +240,7 @@ int main(void)
 		abort();
 	snprintf(path, sizeof(path), "%s/v.db", dir);
 	test_added();
+	test_clock();
 	test_sources();
 	test_many();
 	test_read();
