@@ -32,6 +32,9 @@ sub begin {
 sub taken { my ($sequence, $ago, $exits, %more) = @_;
 	return sample2($sequence, generation => $generation, exits => $exits, host => now_ns($ago), %more) }
 
+# What was freed shall be gone, for its memory to tell something.
+$ENV{ASAN_OPTIONS} = join ':', grep { length } $ENV{ASAN_OPTIONS} // '', 'quarantine_size_mb=4';
+
 # ---- the overview's figures ----
 begin();
 my $p = $peer{one};
@@ -80,16 +83,20 @@ sub stream { my ($query, %how) = @_;
 	$s->connect(pack_sockaddr_in($port, inet_aton('127.0.0.1'))) or die "connect: $!";
 	syswrite($s, "GET /api/v1/live$query HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n" . ($how{header} // '') . "\r\n");
 	return { socket => $s, text => '' } }
-# Take what comes until that is there; chunks are joined.
+# Take what comes until that is there, or so many bytes once; without the chunks' sizes.
 sub read_until { my ($c, $pattern, $bytes) = @_;
 	my $end = time + 20;
 	until ($c->{text} =~ $pattern || time > $end) {
 		next unless IO::Select->new($c->{socket})->can_read(0.1);
 		sysread($c->{socket}, $c->{raw}, $bytes // 65536, length($c->{raw} // '')) or last;
 		$c->{raw} =~ s/^HTTP.*?\r\n\r\n//s if !$c->{begun} && ($c->{begun} = $c->{raw} =~ /\r\n\r\n/);
-		while ($c->{begun} && $c->{raw} =~ /^([0-9a-fA-F]+)\r\n/ && length $c->{raw} >= $+[0] + hex($1) + 2) {
-			$c->{text} .= substr($c->{raw}, $+[0], hex $1);
-			substr($c->{raw}, 0, $+[0] + hex($1) + 2) = '';
+		while ($c->{begun} && length $c->{raw}) {
+			my $part = substr($c->{raw}, 0, $c->{left} // 0, '');
+			$c->{text} .= $part;
+			$c->{left} = ($c->{left} // 0) - length $part;
+			next if $c->{left} || length $part;
+			$c->{raw} =~ s/^(?:\r\n)?([0-9a-fA-F]+)\r\n// or last;
+			$c->{left} = hex $1;
 		}
 		last if $bytes;
 	}
@@ -145,9 +152,8 @@ $last = $got[-1][0];
 for my $round (1 .. 12) {
 	more(40) or last;
 	my $s = stream('?vm=one', header => "Last-Event-ID: $last\r\n");
-	read_until($s, qr/event: sample.*\n\n/s);
-	# A bit more, which may end within an event.
-	read_until($s, qr/never/, 900);
+	# A part of what there is, which ends anywhere.
+	read_until($s, qr/never/, 700) for 0 .. 3 + $round % 4;
 	close $s->{socket};
 	like($s->{text}, qr/^retry/, 'a stream') if $round == 1;
 	unlike($s->{text}, qr/event: lost/, "round $round: nothing is lost");
@@ -168,8 +174,8 @@ my $rss = sub { slurp("/proc/$running{daemon}/status") =~ /VmRSS:\s+(\d+)/; $1 }
 my $before = $rss->();
 $plain = stream('?vm=one');
 read_until($plain, qr/hello/);
-for (1 .. 40) { more(100) or last; $end += 100; read_until($plain, qr/"exits":$end,.*\n\n/s) }
-is(scalar(samples($plain->{text})), 4000, 'who reads has all of 4000 events');
+for (1 .. 15) { more(100) or last; $end += 100; read_until($plain, qr/"exits":$end,.*\n\n/s) }
+is(scalar(samples($plain->{text})), 1500, 'who reads has all of 1500 events');
 unlike($plain->{text}, qr/event: lost/, 'and nothing is lost');
 syswrite($peer{two}, taken(200_000, 0, 4000));
 ok(acked($peer{two}, 200_000), 'and one of the other VM');
@@ -178,7 +184,7 @@ my @late = events($slow->{text});
 my ($lost) = grep { $late[$_][1] eq 'lost' } 0 .. $#late;
 ok(defined $lost, 'who does not read is told that something is lost');
 my @behind = grep { $_->[1] eq 'sample' } @late[$lost // 0 .. $#late];
-ok(@late < 2000 && @behind < 310, 'and gets few of the events: ' . @late);
+ok(@late < 1200 && @behind < 310, 'and gets few of the events: ' . @late);
 is_deeply([map { $_->[2]{vm} } @behind[-2, -1]], ['one', 'two'], 'but the newest of each');
 is($behind[-2][2]{exits}, $end, 'of either VM') or diag(explain([map { $_->[2]{exits} } @behind]));
 
@@ -190,7 +196,7 @@ read_until($plain, qr/hello/);
 more(1); $end++;
 like(read_until($plain, qr/"exits":$end,/), qr/"exits":$end,/, '150 clients that do not read delay nobody');
 my $grown = $rss->() - $before;
-ok($grown < 40_000, "and cost $grown kB of memory") unless $build =~ /san$/;
+ok($grown < 60_000, "and cost $grown kB of memory");
 close $_->{socket} for @idle;
 
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');
