@@ -98,11 +98,13 @@ deps: ## install the Debian packages that everything needs
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
 
-install: all ## programs, vmexit.so and man pages below DESTDIR/PREFIX
+install: all ## programs, vmexit.so, completions and man pages below DESTDIR/PREFIX
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
 	install -D -m 644 build/vmexit.so $(DESTDIR)$(PREFIX)/lib/vmexit/vmexit.so
+	install -D -m 644 daemon/ctl/completion/vmexitctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmexitctl
+	install -D -m 644 daemon/ctl/completion/_vmexitctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vmexitctl
 	for page in daemon/*.[578] daemon/ctl/*.1 daemon/sql/*.7 guest-agent/*.[58] guest-agent/shared/*.7; do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
 	done

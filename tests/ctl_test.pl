@@ -42,7 +42,8 @@ ok(wait_for('the domain', 20, sub { vm('test')->{id} }), 'and has found that');
 # ---- JSON ----
 subtest '--json' => sub {
 	for (['list'], ['detach', 'test'], ['backup', "--database=$dir/v.db", "$dir/copy.db"], ['export', '-o', "$dir/long.csv", '--format=long', 'guest'],
-	     ['import', "--database=$dir/new.db", "$dir/long.csv"], ['sql', "--database=$dir/v.db", 'SELECT count(*) AS n FROM boots']) {
+	     ['import', "--database=$dir/new.db", "$dir/long.csv"], ['sql', "--database=$dir/v.db", 'SELECT count(*) AS n FROM boots'],
+	     ['marks', 'guest'], ['compare', 'guest:1', 'guest:1'], ['report', 'guest'], ['graph', 'guest', '-o', "$dir/x.svg"]) {
 		my $r = ctl('--json', @$_);
 		ok($r->{status} == 0 && $r->{err} eq '', "$_->[0]: status 0") or diag($r->{err});
 		ok(document($r), 'and one document') or diag($r->{out});
@@ -54,7 +55,7 @@ subtest '--json' => sub {
 
 subtest '--json, refused' => sub {
 	for ([1, 'rate', 'nobody', '5'], [1, 'attach', 'nobody'], [1, 'attach', "\xff"], [1, 'export', '-o', "$dir/x", 'nobody'], [1, 'backup', "--database=$dir/none.db", "$dir/x"],
-	     [1, 'import', "--database=$dir/x.db", "$dir/none.csv"], [1, 'sql', "--database=$dir/none.db"], [2, 'rate', 'guest', 'often'],
+	     [1, 'import', "--database=$dir/x.db", "$dir/none.csv"], [1, 'sql', "--database=$dir/none.db"], [1, 'marks', 'nobody'], [1, 'compare', 'guest:1', 'nobody:1'], [1, 'report', 'nobody'], [1, 'graph', '-o', "$dir/x.svg", 'nobody'], [1, 'top', 'nobody'], [2, 'rate', 'guest', 'often'],
 	     [2, 'rate', 'guest'], [2, 'list', '--bad'], [2, 'list', 'word'], [2, 'lst'], [2], [2, 'export', 'guest'], [2, 'list', "--\x1b\xff"]) {
 		my ($status, @words) = @$_;
 		my $r = ctl('--json', @words);
@@ -81,6 +82,37 @@ subtest 'options' => sub {
 		$r = ctl($command, '--nothing');
 		ok($r->{status} == 2 && $r->{err} =~ /--nothing is not known.*\nTry 'vmexitctl $command --help'\.\n\z/, 'an option that is not there: where to look') or diag($r->{err});
 	} };
+
+# ---- completion ----
+
+my $completion = "$FindBin::Bin/../daemon/ctl/completion/vmexitctl";
+# What bash would offer at the end of a line, with its own idea of words.
+sub offers { my ($words, @given) = @_;
+	my @words = @$words;
+	open(my $script, '>', "$dir/offers.sh");
+	print $script "source $completion\nCOMP_WORDS=(" . join(' ', map { s/'/'\\''/gr =~ s/.*/'$&'/sr } @words) . ")\n",
+		"COMP_CWORD=$#words COMP_LINE='" . ($given[0] =~ s/'/'\\''/gr) . "'; COMP_POINT=\${#COMP_LINE}\nCOMP_WORDBREAKS=\$' \\t\\n\"\\'><=;|&(:'\n",
+		"_vmexitctl $ctl\nprintf '%s\\n' \"\${COMPREPLY[@]}\"\n";
+	close $script;
+	return [split /\n/, run('bash', '--norc', "$dir/offers.sh")->{out}] }
+
+subtest 'completion in bash' => sub {
+	my @commands = ctl('--help')->{out} =~ /^  ([a-z]+) /mg;
+	is_deeply(offers(['vmexitctl', ''], 'vmexitctl '), \@commands, 'all commands');
+	for my $command (@commands) {
+		my %offered = map { s/=$//r => 1 } @{ offers(['vmexitctl', $command, '--'], "vmexitctl $command --") };
+		my @options = ctl($command, '--help')->{out} =~ /^  (?:-\w, )?(--[a-z-]+)/mg;
+		@options = grep { $_ eq '--database' } @options if $command eq 'sql';
+		is_deeply([sort keys %offered], [sort @options], "$command: all options of its help");
+	}
+	my @s = ('vmexitctl', '-s', "$dir/api.sock");
+	is_deeply(offers([@s, 'top', 'g'], "@s top g"), ['guest'], 'VMs that the daemon has');
+	is_deeply(offers([@s, 'export', 'guest', '--boot', '=', ''], "@s export guest --boot="), ['latest', '1'], 'boots of the one, behind what bash takes for a word');
+	is_deeply(offers([@s, 'compare', 'guest', ':'], "@s compare guest:"), ['1'], 'and behind a VM');
+	is_deeply(offers([@s, 'graph', 'guest', '--reason', '=', 'cp'], "@s graph guest --reason=cp"), ['cpuid'], 'exit reasons that it had');
+	ok(@{ offers([@s, 'export', 'guest', '--mark', ''], "@s export guest --mark ") } > 2, 'marks');
+	is_deeply(offers([@s, 'top', 'nobody'], "@s top nobody"), [], 'nothing of what is not there');
+	is_deeply(offers(['vmexitctl', '-s', '/none', 'top', ''], 'vmexitctl -s /none top '), [], 'nor without a daemon') };
 
 # ---- guests that never tire, and a terminal ----
 
@@ -163,7 +195,7 @@ subtest 'top: keys' => sub {
 	top();
 	shows('all VMs, the highest rate first', qr/^vmexitctl top  [\d:]+  vmexitd \S+: ok  every 1 s\n.*\n\n NAME +STATE .*EXITS\/S↓.*\n>web-2 +running +connected +guest +$near->{1100} .*\n web-1 +running +connected +guest +$near->{550} /m);
 	like(screen(), qr/^4 VMs, 2 running, $near->{1650} exits\/s in all; numbers: best$/m, 'and their sum');
-	like(screen(), qr/^ web-1 .* 1\.00 +\S/m, 'handling: 4e7 cycles a second of 2 vCPUs at 2 GHz');
+	like(screen(), qr/^ web-1 .* 1\.00 +5\.00 /m, 'handled 4e7, away 2e8 cycles a second, of 2 vCPUs at 2 GHz');
 	like(screen(), qr/^ \?\[2J\?\]2;owned… unknown/m, 'a hostile name is shown, and not obeyed');
 	isnt(state('pane_title'), 'owned', 'in no way');
 	press('Down', 'Enter');
@@ -203,6 +235,44 @@ subtest 'top: keys' => sub {
 	press('q');
 	shows('the shell', qr/^\$ ?$/m);
 	is_restored('q') };
+
+subtest 'completion with keys' => sub {
+	in_shell("source $completion; PATH=$build:\$PATH");
+	tmux('send-keys', '-l', "vmexitctl -s $dir/api.sock top we");
+	press('Tab');
+	shows('what they have in common', qr/top web-$/m);
+	press('1', 'Tab');
+	shows('a VM, and it is over', qr/top web-1 ?$/m);
+	press('C-u');
+	tmux('send-keys', '-l', "vmexitctl -s $dir/api.sock comp");
+	press('Tab');
+	shows('a command', qr/sock compare ?$/m);
+	tmux('send-keys', '-l', 'web-1');
+	press('Tab');
+	shows('goes on with the boot', qr/compare web-1:$/m);
+	press('Tab');
+	shows('which is there', qr/compare web-1:1 ?$/m);
+	press('C-u');
+	tmux('send-keys', '-l', "vmexitctl -s $dir/api.sock top 76d8");
+	press('Tab');
+	shows('a name that cannot be typed: the id', qr/top 76d86578-6974-4000-8000-00\n?0000000002/);
+	press('C-u');
+	tmux('send-keys', '-l', "vmexitctl backup $dir/v.d");
+	press('Tab');
+	shows('files', qr{/v\.db ?$}m);
+	press('C-u');
+	in_shell('true');
+	type('clear; zsh -f');
+	type("PS1='zsh ' fpath=($FindBin::Bin/../daemon/ctl/completion \$fpath); autoload -Uz compinit && compinit -u -D && clear && echo ready");
+	shows('zsh', qr/^ready\nzsh ?$/m);
+	for (["top we\t1\t", qr/top web-1 ?$/m], ["export web-1 --boot=la\t", qr/--boot=latest ?$/m], ["compare web-1\t\t", qr/compare web-1:1 ?$/m], ["export -o $dir/v.d\t", qr{/v\.db ?$}m]) {
+		my ($typed, $pattern) = @$_;
+		tmux('send-keys', '-l', $_) for "vmexitctl -s $dir/api.sock ", $typed =~ /[^\t]+|\t/g;
+		shows('there, too: ' . $typed =~ s/\t/ Tab /gr, $pattern);
+		press('C-u');
+	}
+	type('exit');
+	in_shell('true') };
 
 subtest 'top: sizes' => sub {
 	top('web-2');

@@ -16,7 +16,8 @@
 /*
  * @value is what the option takes, NULL if nothing: what is in capitals names a kind of word
  * (VM, N, TIME, FILE), what is in small letters is a word; several are separated by '|'.
- * Completion knows VM, VMS (several), DOMAIN, BOOT, BOOTS, REASON, REASONS, FILE and COMMAND.
+ * Completion knows VM, DOMAIN, BOOT, BOOTS (VM:N), REASONS (with commas), KIND, LABEL, COLUMN
+ * and FILE.
  */
 struct command_option {
 	const char *name;
@@ -42,6 +43,7 @@ struct command {
 	int words_min, words_max;
 	/* Everything behind its name is its own, but for --help. */
 	bool raw;
+	bool hidden;			/* not for people */
 	/*
 	 * Gets the words behind its name, without options; raw: all, and @argv[-1] is the name.
 	 * Returns the exit status: 0, 1 or 2 (usage), after one logged line if it is not 0.
@@ -54,7 +56,8 @@ struct command {
 
 extern const struct command command_graph;
 extern const struct command command_compare, command_marks;
-extern const struct command command_top, command_list, command_attach, command_detach, command_rate;
+extern const struct command command_list, command_attach, command_detach, command_rate;
+extern const struct command command_top, command_complete;
 extern const struct command command_export, command_import, command_sql, command_backup;
 extern const struct command command_report;
 extern const struct command command_correlate, command_attribution;

@@ -149,7 +149,11 @@ static void help_of_all(void)
 	     "Ask vmexitd about the VM exits of KVM guests.\n\nCommands:");
 	for (size_t i = 0; commands_all[i]; i++) {
 		const struct command *command = commands_all[i];
-		int n = printf("  %s%s%s", command->name, *command->words ? " " : "",
+		int n;
+
+		if (command->hidden)
+			continue;
+		n = printf("  %s%s%s", command->name, *command->words ? " " : "",
 			       command->words);
 
 		printf("%*s %s\n", n < 26 ? 26 - n : 0, "", command->help);
