@@ -83,6 +83,29 @@ subtest 'options' => sub {
 		ok($r->{status} == 2 && $r->{err} =~ /--nothing is not known.*\nTry 'vmexitctl $command --help'\.\n\z/, 'an option that is not there: where to look') or diag($r->{err});
 	} };
 
+# ---- the manual page ----
+subtest 'vmexitctl(1)' => sub {
+	my $page = slurp("$FindBin::Bin/../daemon/ctl/vmexitctl.1");
+	my @commands = ctl('--help')->{out} =~ /^  ([a-z]+) /mg;
+	cmp_ok(scalar @commands, '>=', 13, 'commands');
+	for my $command (@commands) {
+		my $help = ctl($command, '--help')->{out};
+		my ($synopsis) = $page =~ /^(\.Cm (?:[a-z]+ [|,] )*$command\b(?:(?!^\.Nm$).)*)/ms;
+		ok($page =~ /^\.It Cm $command\b/m && $synopsis, "$command is in the page");
+		my %letter = reverse $help =~ /^  -(\w), --([a-z-]+)/mg;
+		my @options = $help =~ /^  (?:-\w, )?--([a-z-]+)/mg;
+		is_deeply([grep { my $l = $letter{$_}; $page !~ ($l ? qr/^\.It Fl $l , -$_\b/m : qr/^\.It (?:Fl -[a-z]+ , )*(?:Fl )?(?:-[a-z]+ , )*-$_\b/m) } @options], [], 'with all options and their letters');
+		is_deeply([grep { my $l = $letter{$_} // 'none'; !/^(json|socket|help|version)$/ && $synopsis !~ /-$_\b|^\.Op Fl $l\b/m } @options], [], 'its own ones in its synopsis');
+	}
+	my ($keys) = $page =~ /^Keys:\n(.*?)^\.El/ms;
+	ok($keys, 'the live view has keys') or return;
+	my %documented = map { s/^\\&//r => 1 } map { split / , / } $keys =~ /^\.It (.*)/mg;
+	my $top = slurp("$FindBin::Bin/../daemon/ctl/top.c");
+	my %known = map { $_ => 1 } $top =~ /^\tcase '(.)':/mg;
+	delete $known{' '};
+	cmp_ok(scalar keys(%known), '>=', 13, 'which are letters');
+	is_deeply([grep { !$documented{$_} } sort keys(%known)], [], 'all of which the page has') };
+
 # ---- completion ----
 
 my $completion = "$FindBin::Bin/../daemon/ctl/completion/vmexitctl";

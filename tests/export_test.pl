@@ -320,21 +320,6 @@ subtest 'refused' => sub {
 	like(ctl('import', "--database=$dir/v.db", "$dir/out.csv")->{err}, qr/v\.db is there already/, 'a database that is there is not imported into');
 	is(system("$ctl import --database=$dir/new.db - <$dir/out.csv >/dev/null"), 0, 'from standard input') };
 
-# ---- the manual page ----
-subtest 'vmexitctl(1)' => sub {
-	my $page = slurp("$FindBin::Bin/../daemon/ctl/vmexitctl.1");
-	my @commands = ctl('--help')->{out} =~ /^  ([a-z]+) /mg;
-	cmp_ok(scalar @commands, '>=', 8, 'commands');
-	for my $command (@commands) {
-		my $help = ctl($command, '--help');
-		is($help->{status}, 0, "$command --help");
-		my ($synopsis) = $page =~ /^(\.Cm .*\b$command\b(?:(?!^\.Nm$).)*)/ms;
-		ok($page =~ /^\.It Cm $command\b/m && $synopsis, 'is in the page');
-		is_deeply([grep { $page !~ /^\.It Fl .*-$_\b/m } $help->{out} =~ /^ .*--([a-z-]+)/mg], [], 'with all options');
-		my @own = map { s{.*--}{}r } grep { !m{^  -[a-zA-Z],} } $help->{out} =~ m{^ .*--[a-z-]+}mg;
-		is_deeply([grep { $synopsis !~ m{-$_\b} } @own], [], 'its own ones in its synopsis');
-	} };
-
 # ---- backup, with the daemon of above ----
 subtest 'backup' => sub {
 	my $r = ctl('backup', "--database=$dir/v.db", "$dir/copy.db");
