@@ -336,6 +336,11 @@ subtest 'top: the daemon goes away and comes back' => sub {
 	is_restored('Ctrl-Z');
 	type('fg');
 	shows('and in front again', qr/^>web-2 .* $near->{1100}/m);
+	kill('STOP', program());
+	shows('stopped by another', qr/Stopped/);
+	type('fg');
+	shows('in front again', qr/^>web-2 .* $near->{1100}/m);
+	press('?', 'x');
 	press('C-c');
 	shows('Ctrl-C', qr/^\$ ?$/m);
 	is_restored('Ctrl-C') };
@@ -377,8 +382,13 @@ subtest 'top: terminals' => sub {
 	top();
 	shows('a terminal that is closed', qr/^>web-2/m);
 	my $pid = program();
+	tmux('respawn-pane', '-k', 'bash --norc --noprofile');
+	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'ends what runs in it');
+	type("trap '' HUP; exec $ctl -s $dir/api.sock top");
+	shows('one that nobody says so', qr/^>web-2/m);
+	$pid = state('pane_pid');
 	tmux('kill-server');
-	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'ends what runs in it') };
+	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'does, too') };
 
 subtest 'top for a pipe' => sub {
 	my $r = ctl('top', '-b', '-n', 2, '-d', '0.5');

@@ -252,7 +252,8 @@ static void on_key(struct top *top, int key)
 
 static int catch_signals(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP,
+				       SIGCONT };
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -272,6 +273,8 @@ static void take_signals(struct top *top)
 			topscreen_resize();
 		else if (info.ssi_signo == SIGTSTP)
 			topscreen_stop();
+		else if (info.ssi_signo == SIGCONT)
+			topscreen_continue();
 		else
 			top->signal = info.ssi_signo;
 	}
@@ -323,6 +326,8 @@ static void run_screen(struct top *top)
 		take_signals(top);
 		while (!top->quit && (key = topscreen_key()) != TOPSCREEN_NO_KEY)
 			on_key(top, key);
+		/* Also where nobody says SIGHUP. */
+		top->quit |= topscreen_is_gone();
 		refresh_data(top);
 		if ((topfeed_take_news(top->feed) && !top->state.paused) || top->stale)
 			show(top);

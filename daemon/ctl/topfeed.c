@@ -36,7 +36,9 @@ struct topfeed {
 	bool outdated;			/* the reasons asked for are those of another VM */
 	bool news;
 	int64_t vms_ms, health_ms, stream_ms, reasons_ms;	/* when they were last asked for; grew */
-	char daemon[128], trouble[256];
+	char daemon[128];
+	char trouble[256];		/* between here and there */
+	char illness[256];		/* the daemon's own */
 };
 
 int64_t topfeed_now_ms(void)
@@ -120,9 +122,13 @@ static void on_health(void *ctx, long status, const char *text)
 	if (status == 0)
 		say_trouble(feed, "vmexitd does not answer", text);
 	(void)json_unpack(root, "{ss,ss,ss}", "status", &word, "message", &message, "version", &version);
-	if (*word)
-		(void)snprintf(feed->daemon, sizeof(feed->daemon), "vmexitd %.20s: %s%s%s", version,
-			       word, *message ? ", " : "", message);
+	if (*word) {
+		bool is_well = strcmp(word, "ok") == 0;
+
+		(void)snprintf(feed->daemon, sizeof(feed->daemon), "vmexitd %.20s: %s", version, word);
+		(void)snprintf(feed->illness, sizeof(feed->illness), "%s%s",
+			       is_well ? "" : "vmexitd stores no samples: ", is_well ? "" : message);
+	}
 	json_decref(root);
 }
 
@@ -361,5 +367,5 @@ const char *topfeed_daemon(const struct topfeed *feed)
 
 const char *topfeed_trouble(const struct topfeed *feed)
 {
-	return feed->trouble;
+	return *feed->trouble ? feed->trouble : feed->illness;
 }

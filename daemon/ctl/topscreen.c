@@ -4,6 +4,7 @@
 #define NCURSES_WIDECHAR 1
 #include <curses.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +104,20 @@ void topscreen_stop(void)
 {
 	(void)endwin();
 	(void)raise(SIGSTOP);
+}
+
+/* Whoever stopped this program may have left the terminal in any state. */
+void topscreen_continue(void)
+{
+	(void)reset_prog_mode();
 	topscreen_resize();
+}
+
+bool topscreen_is_gone(void)
+{
+	struct pollfd fd = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
 void topscreen_resize(void)

@@ -6,6 +6,8 @@
 #ifndef DAEMON_CTL_TOPSCREEN_H
 #define DAEMON_CTL_TOPSCREEN_H
 
+#include <stdbool.h>
+
 struct toppage;
 
 /* What topscreen_key() answers besides characters. */
@@ -20,8 +22,12 @@ enum topscreen_key {
 int topscreen_begin(void);
 void topscreen_end(void);
 
-/* Give the terminal to the shell, stop, and go on when it says so. */
+/* Give the terminal to the shell, and stop; when that says so, topscreen_continue(). */
 void topscreen_stop(void);
+void topscreen_continue(void);
+
+/* Whether there is a terminal no more. */
+bool topscreen_is_gone(void);
 
 /* The size has changed. */
 void topscreen_resize(void);
