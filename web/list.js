@@ -7,6 +7,7 @@ import { agentWords, currentRate, quarantineWords, stateWords, stuckWords } from
 import * as format from "./format.js";
 
 const FILTER_FROM = 10;		// so many VMs are worth a box to filter them by
+const RATES_EVERY_MS = 500;
 const STALE_EVERY_MS = 5000;	// what is no longer current goes
 
 export class List {
@@ -94,18 +95,18 @@ export class List {
 		setText(row.rate, Number.isFinite(value) ? format.rate(value) : "");
 	}
 
-	// A VM has a new sample: shown with the next picture, together with all others.
+	// A VM has a new sample: shown soon, together with those of all others.
 	touch(vm) {
 		this.touched.add(vm.id);
-		this.frame ??= requestAnimationFrame(() => {
-			this.frame = null;
+		this.timer ??= setTimeout(() => requestAnimationFrame(() => {
+			this.timer = null;
 			for (const id of this.touched) {
 				const row = this.rows.get(id);
 				if (row && !row.item.hidden)
 					this.rate(row);
 			}
 			this.touched.clear();
-		});
+		}), RATES_EVERY_MS);
 	}
 
 	key(event) {

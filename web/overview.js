@@ -54,16 +54,18 @@ export class Overview {
 		this.heads = COLUMNS.map(column => {
 			const button = h("button", { type: "button", title: column.help }, column.title);
 			button.addEventListener("click", () => this.sortBy(column));
-			return h("th", { scope: "col", class: `c-${column.key}` }, button);
+			return h("th", { scope: "col", role: "columnheader", class: `c-${column.key}` }, button);
 		});
-		this.body = h("tbody");
+		this.body = h("tbody", { role: "rowgroup" });
 		this.body.addEventListener("pointermove", () => this.moved = performance.now());
 		this.body.addEventListener("keydown", event => this.key(event));
 		this.none = h("p", { class: "none", hidden: true }, "No VM has that in its name or state.");
 		$("view-overview").append(
 			h("div", { class: "toolbar" }, this.words, h("span", { class: "spring" }), this.filter),
 			h("div", { class: "card" },
-				h("table", { "aria-labelledby": "title" }, h("thead", {}, h("tr", {}, ...this.heads)), this.body),
+				// Rows are laid out one by one, see overview.css: their roles are told for that.
+				h("table", { role: "table", "aria-labelledby": "title" },
+					h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...this.heads)), this.body),
 				this.none));
 	}
 
@@ -106,14 +108,10 @@ export class Overview {
 
 	// The last minutes of all, as stored.
 	async reload() {
-		const answer = await api.sparklines(SPARK).catch(error => {
-			if (error.status === 404)
-				return { vms: {} };
-			throw error;
-		});
+		const answer = await api.sparklines(SPARK);
 		for (const [id, row] of this.rows) {
 			const stored = answer.vms[id];
-			row.recent = new Recent(SPARK.seconds / SPARK.points, SPARK.points, answer.to ?? this.page.now());
+			row.recent = new Recent(SPARK.seconds / SPARK.points, SPARK.points, answer.to);
 			if (stored)
 				row.recent.fill(stored);
 			row.stale = true;
@@ -145,11 +143,12 @@ export class Overview {
 		row.name = h("a");
 		row.badge = h("span", { class: "badge" });
 		row.numbers = COLUMNS.filter(column => column.show).map(column => ({ ...column,
-			cell: h("td", { class: `number c-${column.key}` }) }));
+			cell: h("td", { role: "cell", class: `c-${column.key}` }) }));
 		row.spark = new Spark();
-		row.root = h("tr", {}, h("th", { scope: "row", class: "c-name" }, row.state, row.name),
-			h("td", { class: "c-state" }, row.badge), ...row.numbers.map(n => n.cell),
-			h("td", { class: "c-recent" }, row.spark.root));
+		row.root = h("tr", { role: "row" },
+			h("th", { scope: "row", role: "rowheader", class: "c-name" }, row.state, row.name),
+			h("td", { role: "cell", class: "c-state" }, row.badge), ...row.numbers.map(n => n.cell),
+			h("td", { role: "cell", class: "c-recent" }, row.spark.root));
 		row.root.row = row;
 		this.seen.observe(row.root);
 		return row;
