@@ -2,12 +2,16 @@
 // boot_test.mjs [OPTION...] URL: the boot view of a running vmexitd's page; see lib.mjs.
 //   --vm NAME       the VM to look at; default the first of the list with samples
 //   --live          samples are arriving: the charts must grow
+//   --reboot COMMAND
+//                   a shell command upon which the VM boots anew
 //   --reasons       exits are known by reason, and so are the phases of the latest boot
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { run, span, total } from "./lib.mjs";
 
-const OPTIONS = { vm: { type: "string" }, live: { type: "boolean" }, reasons: { type: "boolean" } };
+const OPTIONS = { vm: { type: "string" }, live: { type: "boolean" }, reboot: { type: "string" },
+	reasons: { type: "boolean" } };
 const CHARTS = ["stack-chart", "exits-chart", "sum-chart"];
 
 await run(OPTIONS, t => {
@@ -141,6 +145,23 @@ await run(OPTIONS, t => {
 		}
 		assert.deepEqual([...wanted], []);
 	});
+
+	if (t.options.reboot) {
+		t.test("whoever watches the latest boot watches the next one, from its beginning", async () => {
+			const { boots: [before] } = await api("boots");
+			await open("&last=5");
+			assert.equal(spawnSync("sh", ["-c", t.options.reboot]).status, 0);
+			await t.until("the boot", () => page.locator(".boot select").evaluate(e => e.selectedOptions[0].textContent),
+				text => text.startsWith(`boot ${before.boot + 1},`));
+			await t.until("the whole of it", chart, c => Math.abs(c.from) < 2 && c.to < 60 && total(c) > 0);
+			assert.doesNotMatch(page.url(), /last=/);
+			await page.locator(".boot select").selectOption(String(before.boot));
+			await t.until("the one before", () => page.url(), u => u.includes(`boot=${before.boot}`));
+			await t.until("its points", chart, c => c.from > 100 && total(c) > 0);
+			await page.locator(".boot select").selectOption("latest");
+			await t.until("the latest again", chart, c => c.to < 100 && total(c) > 0);
+		});
+	}
 
 	t.appearances("boot");
 	t.quiet();

@@ -39,6 +39,24 @@ function policyTest(t) {
 	});
 }
 
+const MOST_BYTES = 80_000;
+
+function weightTest(t) {
+	t.test("all of the page is within 80 KB over the wire", async () => {
+		await t.open();
+		const assets = ["/", "/page.js", "/page.css", "/icon.svg"];
+		const asked = await t.page.evaluate(() => performance.getEntriesByType("resource").map(e => new URL(e.name).pathname));
+		assert.deepEqual(asked.filter(path => !path.startsWith("/api/") && path !== "/healthz" && !assets.includes(path)), []);
+		let bytes = 0;
+		for (const path of assets) {
+			const { headers } = await fetch(new URL(path, t.base), { headers: { "Accept-Encoding": "gzip" } });
+			assert.equal(headers.get("content-encoding"), "gzip", path);
+			bytes += Number(headers.get("content-length"));
+		}
+		assert.ok(bytes > 1000 && bytes <= MOST_BYTES, `${bytes} bytes`);
+	});
+}
+
 function emptyTests(t) {
 	policyTest(t);
 	t.test("without a VM the page says what to do", async () => {
@@ -189,6 +207,7 @@ await run(OPTIONS, t => {
 		return;
 	}
 	policyTest(t);
+	weightTest(t);
 	frameTests(t);
 	if (t.options.stop)
 		awayTest(t);
