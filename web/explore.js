@@ -2,20 +2,16 @@
 // The explore view: any time of one VM, by whatever there are curves of. The address says
 // all of what is shown, see explorekinds.js.
 
-import { $, h, setText } from "./dom.js";
-import { Chart } from "./chart.js";
-import { Chooser } from "./chooser.js";
+import { $ } from "./dom.js";
 import { Controls } from "./explorecontrols.js";
 import { Data } from "./exploredata.js";
+import { Panes } from "./explorepanes.js";
+import { Side } from "./exploreside.js";
 import * as events from "./events.js";
 import * as kinds from "./explorekinds.js";
 import * as api from "./api.js";
-import * as format from "./format.js";
 import * as notes from "./notes.js";
 import * as timeline from "./timeline.js";
-import { Looks, OTHER, SOURCE_LOOK } from "./palette.js";
-import { rest } from "./stack.js";
-import { summary } from "./track.js";
 
 const USUAL_LAST_S = 3600;
 const LOAD_AFTER_MS = 150;	// moves in so short a time ask once
@@ -37,16 +33,19 @@ export class Explore {
 			follow: () => this.follow(),
 			reset: () => this.reset(),
 		});
-		this.charts = new Map();
-		this.panes = h("div", { class: "panes" });
-		this.chosen = h("section", { class: "chart choose", hidden: true, "aria-label": "Curves to choose from" },
-			h("header", {}, h("h2", {})));
-		this.chooser = new Chooser(this.chosen, kinds.MOST, { pick: pick => this.change({ pick, hide: [] }) });
-		this.words = h("p", { class: "span" });
-		this.list = h("ul", { class: "events" });
-		this.happened = h("details", { class: "happened", hidden: true }, h("summary", {}, ""), this.list);
-		$("view-explore").append(this.controls.root, this.panes, this.words, this.happened, this.chosen);
-		this.looks = new Looks();
+		this.panes = new Panes({
+			zoom: (from, to) => this.zoom(from, to),
+			reset: () => this.reset(),
+			hidden: ids => {
+				this.state = { ...this.state, hide: [...ids] };
+				this.page.go(kinds.writeState(this.state));
+			},
+		});
+		this.side = new Side({
+			pick: pick => this.change({ pick, hide: [] }),
+			zoom: (from, to) => this.zoom(from, to),
+		});
+		$("view-explore").append(this.controls.root, this.panes.root, ...this.side.roots);
 		setInterval(() => this.moves() && this.invalidate(), 1000);
 	}
 
@@ -55,7 +54,8 @@ export class Explore {
 	async show(params) {
 		const vm = this.page.find(params.get("vm"));
 		if (this.vm !== vm) {
-			this.boots = this.data = null;
+			this.forget();
+			this.data = null;
 			this.recent = [];
 		}
 		this.vm = vm;
@@ -72,7 +72,7 @@ export class Explore {
 
 	async vms() {
 		const { vm } = this;
-		const before = this.boots?.[0]?.boot;
+		const before = this.boots[0]?.boot;
 		const { boots } = await api.boots(vm.id);
 		if (vm !== this.vm)
 			return;
@@ -84,8 +84,14 @@ export class Explore {
 	}
 
 	async reload() {
-		this.boots = null;
+		this.forget();
 		await this.load(0);
+	}
+
+	// Which boots there are; none until it is known.
+	forget() {
+		this.boots = [];
+		this.booted = false;
 	}
 
 	theme() {
@@ -117,18 +123,19 @@ export class Explore {
 
 	// One that had not occurred, where there is room for it.
 	newReason({ source, reasons }) {
-		const { ids, range } = this.data;
-		return this.state.by === "reason" && !this.state.pick && ids.length < kinds.TOP && source === this.source() &&
+		const { ids, range, state } = this.data;
+		return state.by === "reason" && !state.pick && ids.length < kinds.TOP && source === this.data.source &&
 			range.to === null && !!reasons?.some(([number, rate]) =>
 				rate > 0 && number !== kinds.IDLE_REASON && !ids.includes(String(number)));
 	}
 
 	// Whether the event had all that is shown of its source.
 	take(sample) {
-		const { data, state } = this;
+		const { data } = this;
+		const { state, source } = data;
 		if (data.range.boot && sample.boot !== data.range.boot)
 			return true;
-		if (state.by === "total" ? state.source && sample.source !== state.source : sample.source !== this.source())
+		if (state.by === "total" ? state.source && sample.source !== state.source : sample.source !== source)
 			return true;
 		const values = kinds.fromSample(state, sample, data.ids);
 		if (values)
@@ -152,7 +159,7 @@ export class Explore {
 	grows() {
 		const { guest, host, state } = this.vm;
 		const newest = Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity);
-		return this.boots[0]?.closed === null && (state === "running" || newest > this.page.now() - STALE_S);
+		return (this.boots[0]?.closed ?? null) === null && (state === "running" || newest > this.page.now() - STALE_S);
 	}
 
 	base() {
@@ -254,33 +261,53 @@ export class Explore {
 		const { vm } = this;
 		this.asked = performance.now();
 		try {
-			this.boots ??= (await api.boots(vm.id, signal)).boots;
+			// By the clock, what is asked for does not hang on boots.
+			const asked = this.booted ? null : this.askBoots(signal);
+			if (this.state.span.boot !== null)
+				await asked;
 			if (signal.aborted)
 				return;
-			if (!this.boots.length) {
-				this.page.panel(notes.failed(vm.name, notes.NO_BOOT));
-				return;
-			}
 			const data = this.request(margin);
-			// What the stream says of reasons begins before what is asked for ends.
-			const detail = this.page.detail(this.state.by === "reason" && this.follows() && !this.state.sum ? vm.id : null);
+			let streams = false;
+			const stream = this.page.detail(this.state.by === "reason" && this.follows() && !this.state.sum ? vm.id : null)
+				.then(() => streams = true);
 			if (this.data)
-				await detail;
-			await data.load(this.points() * (data.seen ? (data.width / data.seen) : 1), signal);
-			if (signal.aborted)
-				return;
-			this.data = data;
-			this.appended = 0;
-			if (data.range.to === null)
-				this.recent.forEach(sample => this.take(sample));
-			this.render();
-			// Behind the curves, which they shall not hold up.
-			await data.events(signal);
+				await stream;
+			const covered = streams;
+			await Promise.all([asked, data.load(this.points() * data.width / data.seen, signal)]);
 			if (!signal.aborted)
-				this.render();
+				await this.loaded(data, signal);
+			// What came before the stream was open.
+			await stream;
+			if (!covered && !signal.aborted && this.follows())
+				this.tail();
 		} catch (error) {
 			this.failed(error, signal);
 		}
+	}
+
+	async askBoots(signal) {
+		const { boots } = await api.boots(this.vm.id, signal);
+		if (signal.aborted)
+			return;
+		this.boots = boots;
+		this.booted = true;
+	}
+
+	async loaded(data, signal) {
+		if (!this.boots.length) {
+			this.page.panel(notes.failed(this.vm.name, notes.NO_BOOT));
+			return;
+		}
+		this.data = data;
+		this.appended = 0;
+		if (data.range.to === null)
+			this.recent.forEach(sample => this.take(sample));
+		this.render();
+		// Behind the curves, which they shall not hold up.
+		await data.events(signal);
+		if (!signal.aborted)
+			this.render();
 	}
 
 	failed(error, signal) {
@@ -306,7 +333,7 @@ export class Explore {
 
 	// A little less than one interval for each pixel across.
 	points() {
-		return Math.max(400, (this.panes.clientWidth || 900) * 0.8);
+		return Math.max(400, (this.panes.root.clientWidth || 900) * 0.8);
 	}
 
 	async tail() {
@@ -334,125 +361,35 @@ export class Explore {
 
 	// ---- drawing ----
 
+	// The state as far as there are data of it: until those that are asked for are here, what was
+	// shown stays.
+	drawn() {
+		const { by, what, sum, source, pick } = this.data.state;
+		const chosen = by === this.state.by && !["reason", "workload"].includes(by);
+		return { ...this.state, by, what, sum, source, pick: chosen ? this.state.pick : pick };
+	}
+
 	render() {
-		const wall = timeline.bootOf(this.state.span, this.boots) === null;
-		const { from, to } = this.window();
 		const { data } = this;
-		const base = data.range.base;
-		const sources = this.state.by === "total" && !this.state.source ? ["guest", "host"] : [this.source()];
+		const boot = timeline.bootOf(this.state.span, this.boots);
+		if (boot?.boot !== data.range.boot)
+			return;		// another axis
+		const wall = !boot;
+		const { from, to } = this.window();
+		const { base } = data.range;
+		const state = this.drawn();
+		const sources = state.by === "total" && !state.source ? ["guest", "host"] : [data.source];
 		const opened = wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
 		this.view = { from, to, wall, live: this.follows(), full: this.full(),
 			marks: [...events.marksOf(data.marks, base), ...opened],
 			phases: wall ? [] : events.phasesOf(data.marks, base),
 			gaps: events.gapsOf(data.gaps, base, sources) };
-		this.drawPanes(this.contents());
+		this.panes.set(state, data, data.source);
+		this.panes.draw(this.view, this.nothing());
 		this.settling ??= setTimeout(() => this.settle(), SETTLE_MS);
 		this.controls.set(this.state, this.boots, { source: this.source(), follows: this.follows(),
 			open: this.grows() && timeline.follows({ ...this.state.span, from: null }, this.boots),
 			zoomed: this.state.span.from !== null || !!this.before, window: { from: from + base, to: to + base } });
-	}
-
-	// The groups that are drawn, in order.
-	drawn() {
-		const { groups } = this.data;
-		const ids = this.ids();
-		return ids.filter(id => groups.has(id)).map(id => groups.get(id));
-	}
-
-	ids() {
-		const { data, state } = this;
-		if (state.by === "reason")
-			return data.ids;
-		if (state.by === "total")
-			return ["guest", "host"];
-		if (state.by === "workload")
-			return kinds.workloadOf(state);
-		if (state.pick)
-			return state.pick;
-		if (state.by === "vcpu")
-			return this.ranked().slice(0, kinds.MOST).map(r => r.id).sort((a, b) => a - b);
-		return this.ranked().slice(0, kinds.TOP).map(r => r.id);
-	}
-
-	// Groups by what they have in the range that was asked for, most first.
-	ranked() {
-		const { data } = this;
-		data.means ??= [...data.groups.values()].map(g => ({ ...g, mean: summary(g.track, -Infinity, Infinity).mean || 0 }))
-			.sort((a, b) => b.mean - a.mean);
-		return data.means;
-	}
-
-	curves(groups) {
-		const { state } = this;
-		const looks = this.looks.assign(groups.map(g => `${state.by} ${g.id}`));
-		return groups.map(g => ({ id: g.id, label: g.label, track: g.track, slope: state.sum,
-			...(SOURCE_LOOK[state.by === "total" ? g.id : ""] ?? looks.get(`${state.by} ${g.id}`)) }));
-	}
-
-	// What each chart shows: {id, title, view}.
-	contents() {
-		const { state, data } = this;
-		const units = new Map();
-		for (const group of this.drawn())
-			units.set(group.unit, [...units.get(group.unit) ?? [], group]);
-		if (!units.size)
-			units.set(state.what === "count" ? "exits/s" : "1", []);
-		const mode = state.stacked && state.by !== "total" ? "stacked" : "lines";
-		const panes = [...units].map(([unit, groups], i) => ({
-			id: `explore-${i}`, title: kinds.heading(state), note: units.size > 1 || !kinds.isExits(state.by) ? format.unitName(unit) : "",
-			view: { unit, curves: this.curves(groups), mode, log: state.log },
-		}));
-		const whole = data.whole.get(this.source());
-		if (whole && mode === "stacked")
-			this.others(panes[0].view, whole.track);
-		if (data.context.size) {
-			const curves = ["guest", "host"].filter(id => data.context.has(id)).map(id => ({ id, label: id,
-				track: data.context.get(id).track, ...SOURCE_LOOK[id] }));
-			panes.unshift({ id: "explore-exits", title: "Exits per second", view: { unit: "exits/s", curves } });
-		}
-		return panes;
-	}
-
-	// What a stack lacks of the whole.
-	others(view, whole) {
-		view.whole = whole;
-		const track = rest(whole, view.curves.map(c => c.track), this.state.sum);
-		if (track.v.some(v => v > 0))
-			view.curves.push({ id: "other", label: "other", slope: this.state.sum, track, ...OTHER });
-	}
-
-	drawPanes(contents) {
-		const wanted = new Set(contents.map(c => c.id));
-		for (const [id, chart] of this.charts) {
-			if (!wanted.has(id)) {
-				chart.destroy();
-				this.charts.delete(id);
-			}
-		}
-		for (const { id, title, note, view } of contents) {
-			const chart = this.charts.get(id) ?? this.chart(id, title);
-			chart.name(title, note);
-			if (this.panes.children.length !== this.charts.size || !chart.root.isConnected)
-				this.panes.append(chart.root);
-			chart.hide(this.state.hide);
-			chart.set({ ...this.view, ...view });
-			chart.empty(chart.points || chart.hidden.size ? "" : this.nothing());
-		}
-		if (contents[0].id === "explore-exits")
-			this.panes.prepend(this.charts.get("explore-exits").root);
-	}
-
-	chart(id, title) {
-		const chart = new Chart({ id, title, on: {
-			zoom: (from, to) => this.zoom(from, to),
-			reset: () => this.reset(),
-			hidden: ids => {
-				this.state = { ...this.state, hide: [...ids] };
-				this.page.go(kinds.writeState(this.state));
-			},
-		} });
-		this.charts.set(id, chart);
-		return chart;
 	}
 
 	nothing() {
@@ -469,12 +406,7 @@ export class Explore {
 		this.settling = null;
 		if (!this.vm || !this.data || !this.view)
 			return;
-		this.offer();
-		this.happenings();
-		const { from, to, wall } = this.view;
-		const ends = wall ? `${format.moment(from, to)} to ${format.clock(to)}` :
-			`${format.elapsed(from, (to - from) / 100, to)} to ${format.elapsed(to, (to - from) / 100, to)} since boot`;
-		setText(this.words, `${ends}, ${format.duration(to - from)}`);
+		this.side.set(this.panes, this.view, this.page.now());
 		this.links();
 	}
 
@@ -496,62 +428,5 @@ export class Explore {
 		this.controls.links(this.vm, this.clock(), source, graph);
 		this.controls.relate.href = this.page.address({ view: "correlate", vm: this.vm.id, ...this.clock() });
 		this.page.links();
-	}
-
-	// The curves there are to choose from.
-	offer() {
-		const { state } = this;
-		this.chosen.hidden = state.by === "total";
-		setText(this.chosen.querySelector("h2"), `${kinds.BY[state.by].title}: what to show`);
-		if (state.by === "total")
-			return;
-		const ids = this.ids();
-		const looks = this.looks.assign(ids.map(id => `${state.by} ${id}`));
-		const entries = this.entries().map(e => ({ ...e, look: looks.get(`${state.by} ${e.id}`) }));
-		this.chooser.set(entries, new Set(ids), state.pick !== null);
-	}
-
-	entries() {
-		const { state, data } = this;
-		if (state.by === "reason") {
-			const value = r => r[state.what] ?? NaN;
-			const most = Math.max(...data.ranking.filter(r => r.number !== kinds.IDLE_REASON).map(value));
-			return data.ranking.filter(r => value(r) > 0).map(r => ({ id: String(r.number), label: r.name ?? String(r.number),
-				title: `reason ${r.number}`, share: Math.min(1, value(r) / most),
-				text: state.what === "count" ? format.count(value(r)) : format.value(value(r), "s") }));
-		}
-		if (state.by === "workload")
-			return kinds.workloads(state).map(kind => ({ id: kind, label: kinds.BY.workload.label({ kind }), title: kind,
-				share: NaN, text: "" }));
-		const most = this.ranked()[0]?.mean;
-		return this.ranked().map(r => ({ id: r.id, label: r.label, share: r.mean / most, text: format.value(r.mean, r.unit) }));
-	}
-
-	// Marks and gaps in view as words, which lead to their time.
-	happenings() {
-		const { marks, gaps, from, to } = this.view;
-		const inView = [...marks.map(m => ({ from: m.x, to: m.to, text: m.label, ms: m.to > m.x ? m.to - m.x : NaN })),
-			...gaps.map(g => ({ from: g.from, to: g.to, text: `gap: ${g.cause}`, ms: g.to - g.from }))]
-			.filter(e => e.from < to && (e.to ?? (e.to === null ? Infinity : e.from)) >= from).slice(0, 200);
-		const key = JSON.stringify(inView);
-		if (key === this.happenedKey)
-			return;
-		this.happenedKey = key;
-		this.happened.hidden = !inView.length;
-		setText(this.happened.firstChild, `Marks and gaps in view (${inView.length})`);
-		this.list.replaceChildren(...inView.map(event => this.happening(event)));
-	}
-
-	happening({ from, to, text, ms }) {
-		const { wall } = this.view;
-		const when = !Number.isFinite(from) ? "before" : wall ? format.moment(from, this.page.now()) : format.duration(from);
-		const button = h("button", { type: "button" }, text);
-		button.addEventListener("click", () => {
-			const span = Number.isFinite(ms) ? ms : (this.view.to - this.view.from) / 4;
-			const middle = Number.isFinite(ms) ? (from + to) / 2 : from;
-			this.zoom(middle - span * 0.75, middle + span * 0.75);
-		});
-		return h("li", {}, h("span", { class: "when" }, when), button,
-			Number.isFinite(ms) ? h("span", { class: "long" }, format.duration(ms)) : null);
 	}
 }
