@@ -54,6 +54,7 @@ for (@tests) {
 	}
 	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } $test eq 'overview' ? (['gap', 'USR1'], ['lie', 'USR2']) : ['reboot', 'HUP']
 		if $running{fleet} && $test =~ /^(overview|boot)$/;
+	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } ['gap', 'USR1'], ['lie', 'USR2'] if $running{fleet} && $test ne 'boot';
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
 	my @passed = $out =~ /^ok /mg;

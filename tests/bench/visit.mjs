@@ -32,7 +32,7 @@ async function visit(address, prepare, read) {
 	const ms = await until("the first chart", () => page.evaluate(() =>
 		performance.getEntriesByName("first-chart")[0]?.startTime ?? null), t => t !== null);
 	const got = await read?.(page);
-	await page.waitForLoadState("networkidle").catch(() => {});
+	await page.waitForLoadState("load");
 	await context.close();
 	return { ms, bytes, requests: [...loaded.values()].filter(p => !p.startsWith("/api/")).length, got };
 }

@@ -208,17 +208,19 @@ await run(OPTIONS, t => {
 	});
 
 	t.test("each link gives what is in view", async () => {
-		await open("&by=reason&pick=120");
+		await open("&by=reason&pick=120,124&style=stacked");
 		const links = page.locator("#view-explore .downloads a");
 		await t.until("their addresses", () => links.first().getAttribute("href"), href => href);
-		for (const [format, type] of [["csv", /^text\/csv/], ["jsonl", /ndjson/], ["svg", /^image\/svg/], ["png", /^image\/png/]]) {
+		for (const [format, type] of [["csv", /^text\/csv/], ["jsonl", /ndjson/], ["svg", /^image\/svg/], ["png", /^image\/png/],
+			["pdf", /^application\/pdf/]]) {
 			const link = page.locator(`#view-explore .downloads [data-format=${format}]`);
 			const href = await link.getAttribute("href");
 			const answer = await page.request.get(new URL(href, t.base).href);
 			assert.equal(answer.status(), 200, `${href}: ${(await answer.text()).slice(0, 200)}`);
 			assert.match(answer.headers()["content-type"], type);
 		}
-		assert.match(await links.nth(2).getAttribute("href"), /reason=120/);
+		const graph = new URL(await links.nth(2).getAttribute("href"), t.base).searchParams;
+		assert.deepEqual(["reason", "stacked", "source"].map(name => graph.get(name)), ["120,124", "yes", "guest"]);
 	});
 
 	t.test("every kind of workload there is to choose is one to the daemon", async () => {
