@@ -69,7 +69,7 @@ export class Attribution {
 		const others = Object.entries(VALUES).filter(([name]) => name !== y).map(([, v]) => v);
 		const shown = this.long.take(rows);
 		const most = reach(shown.map(r => r[key]));
-		const heads = [this.what, "Ran for", `${label}, 0 to ${show(most)}`, "95 % interval", "Against the rest",
+		const heads = [this.what, "Ran for", shown.some(r => r[key]) ? `${label}, 0 to ${show(most)}` : label, "95 % interval", "Against the rest",
 			...others.map(o => o.label)];
 		this.long.table.replaceChildren(
 			h("caption", {}, `${label} in the whole range: ${show(baseline[key])}`),

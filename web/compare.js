@@ -10,6 +10,7 @@ import { BootPicker } from "./bootpicker.js";
 import { ChangeTable } from "./changetable.js";
 import { LETTERS, commonPhases, isCovered, readBoots, reasonsWithin, verdicts, writeBoots } from "./changes.js";
 import { block, choice, points, press, segments, setOptions } from "./parts.js";
+import { IDLE_REASON } from "./explorekinds.js";
 import { look } from "./palette.js";
 import { append, emptyTrack, lastEnd } from "./track.js";
 import * as api from "./api.js";
@@ -21,14 +22,15 @@ const SETTLE_MS = 150;		// a zoom that goes on asks once
 const ABOUT = 0.1;		// of a phase's exits, from intervals over its edge
 
 const SOURCES = { "": "the guest, if it can", guest: "the guest", host: "the host" };
+const seconds = v => format.value(v, "s");
 // Of a phase or the whole, and of a reason: the value, how it and a difference are written.
 const KINDS = {
 	count: { label: "exits", rate: "Exits per second", sum: "Exits since the boot began",
 		 phase: [p => p.exits, format.count], reason: [r => r.count, format.count] },
 	handling: { label: "time handling exits", rate: "Handling share", sum: "Handling time since the boot began",
-		    phase: [p => p.handling_share, format.share, points], reason: [r => r.handling, format.duration] },
-	away: { label: "time away", rate: "Time away, share", sum: "Time away since the boot began",
-		phase: [p => p.away_share, format.share, points], reason: [r => r.away, format.duration] },
+		    phase: [p => p.handling_share, format.share, points], reason: [r => r.handling, seconds] },
+	away: { label: "time away", rate: "Share away", sum: "Time away since the boot began",
+		phase: [p => p.away_share, format.share, points], reason: [r => r.away, seconds] },
 };
 
 const isAbout = part => part && part.shared > ABOUT * part.exits;
@@ -269,8 +271,7 @@ export class Compare {
 			const tracks = this.tracks[c];
 			const curves = tracks.map((t, i) => t && { id: LETTERS[i], label: `${LETTERS[i]} ${this.name(i, true)}`,
 				...look(i), track: t.track, slope: c === 1 }).filter(t => t);
-			chart.root.querySelector("h2").textContent = (c ? kind.sum : kind.rate) +
-				(this.key ? ` of ${row?.name ?? this.key}` : "");
+			setText(chart.root.querySelector("h2"), (this.key ? `${row?.name ?? this.key}: ` : "") + (c ? kind.sum : kind.rate));
 			chart.set({ from, to, full, curves, unit: tracks.find(t => t)?.unit ?? "exits/s", live: false,
 				log: this.params.has("log"), phases: this.bands() });
 			chart.empty(curves.some(t => t.track.t.length) ? "" : "None of these boots has such samples.");
@@ -306,6 +307,7 @@ export class Compare {
 			{ ...row(kind.phase, { name: "whole boot", boots: answer.boots, place: "bottom" }, time), about: null }], names);
 		const spaces = new Set(reasons.map(r => r.namespace));
 		this.reasons.set(reasons.map(r => row(kind.reason, { boots: r.boots, group: r.namespace, title: `number ${r.number}`,
+			place: r.number === IDLE_REASON ? "bottom" : null,
 			name: `${r.name ?? r.number}${spaces.size > 1 ? ` (${r.namespace.toUpperCase()})` : ""}` })), names);
 		this.edges.hidden = !answer.phases.some(p => p.boots.some(isAbout));
 		setText(this.read, `${common.length ? `In ${common.map(p => p.name).join(", ")}.` : "In the whole boots."} ▲ more, ` +

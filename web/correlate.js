@@ -37,8 +37,10 @@ export class Correlate {
 		this.lag = choice("within", LAGS, v => this.change({ max_lag: v === LAG ? null : v }));
 		this.body = h("tbody", {});
 		this.long = new LongTable("pairs", "pairs-title", SHOWN, () => this.mark(this.pairs()));
-		this.long.table.append(h("thead", {}, h("tr", {}, ...["Workload", "Exits", "Spearman (ranks)", "Pearson (line)",
-			"Exits come", "Intervals"].map(text => h("th", { scope: "col" }, text)))), this.body);
+		const heads = ["Workload", "", "Spearman (ranks)", "Pearson (line)", "Exits come", "Intervals"]
+			.map(text => h("th", { scope: "col" }, text));
+		this.what = heads[1];
+		this.long.table.append(h("thead", {}, h("tr", {}, ...heads)), this.body);
 		this.none = h("details", { class: "unknown" });
 		this.words = h("p", { class: "read" });
 		this.scatter = new Scatter({ look: (p, byKey) => this.look(p, byKey), choose: p => this.choose(p) });
@@ -231,7 +233,7 @@ export class Correlate {
 	pairs() {
 		this.rows = this.long.take(this.known).map(pair => {
 			const link = h("a", { href: this.address(pair) }, kinds.workload(pair.x));
-			const row = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, kinds.exits(pair.y)),
+			const row = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, pair.y.reason === null ? "all" : pair.y.reason_name ?? pair.y.reason),
 				h("td", {}, ...correlation(pair.spearman, pair.notable ? kinds.strength(pair.spearman) : "may be chance")),
 				h("td", {}, ...correlation(pair.pearson)),
 				h("td", {}, kinds.lag(pair.lag)), h("td", {}, `${format.count(pair.n)} × ${format.duration(pair.step)}`));
@@ -239,6 +241,7 @@ export class Correlate {
 		});
 		this.body.replaceChildren(...this.rows.map(r => r.row));
 		this.long.table.hidden = !this.rows.length;
+		setText(this.what, `${YS[this.of]} of`);
 	}
 
 	// Marks the chosen pair, the first without a choice, and draws it.

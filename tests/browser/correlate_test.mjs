@@ -37,7 +37,7 @@ await run(OPTIONS, t => {
 		found.forEach((row, i) => {
 			const { x, y, spearman, pearson, n } = known[i];
 			assert.ok(row[0].includes(x.name ?? x.kind.split("_").at(-1).replace(/^(ms|us)$/, "")), `${row[0]}: ${x.kind} ${x.name}`);
-			assert.ok(row[1].includes(y.reason_name ?? "exits"), row[1]);
+			assert.equal(row[1], y.reason_name ?? "all");
 			assert.ok(row[2].startsWith(two(spearman)), `${row[2]}: ${spearman}`);
 			assert.ok(row[3].startsWith(two(pearson)), `${row[3]}: ${pearson}`);
 			assert.ok(row[5].replaceAll(" ", "").startsWith(`${n}×`), row[5]);
@@ -153,10 +153,11 @@ await run(OPTIONS, t => {
 	t.test("handling time instead of exits, one reason, no lag: asked for, drawn, and there after a reload", async () => {
 		await open();
 		await choice("what goes along with").selectOption("handling");
-		await t.until("handling", pairs, rows => rows.length > 0 && rows.every(r => /^time handling exits/.test(r[1])));
+		await t.until("handling", () => view.locator("table.pairs th").nth(1).innerText(), s => s === "time handling exits of");
+		await t.until("its plot", title, s => s.startsWith("In the plot: time handling exits"));
 		assert.match(await view.locator("table.attribution caption").innerText(), /^Handling share/);
 		await choice("of").selectOption({ label: "hlt" });
-		await t.until("of hlt", pairs, rows => rows.length > 0 && rows.every(r => /^time handling exits( of hlt)?$/.test(r[1])));
+		await t.until("of hlt", pairs, rows => rows.length > 0 && rows.every(r => ["all", "hlt"].includes(r[1])));
 		await choice("within").selectOption("0");
 		await t.until("at once", pairs, rows => rows.length > 0 && rows.every(r => r[4] === "at once"));
 		const before = [page.url(), await pairs()];
