@@ -45,7 +45,8 @@ function whisker(v, most) {
 	const path = (name, d) => shape("path", { class: name, d });
 	const svg = shape("svg", { class: "whisker", viewBox: `0 0 ${WIDTH} 18`, "aria-hidden": "true" });
 	const [low, high] = [x(v.low), x(v.high)];
-	svg.append(path("base", `M${x(v.baseline)} 0v18`), path("span", `M${low} 9H${high}M${low} 5v8M${high} 5v8`),
+	svg.append(path("base", `M${x(v.baseline)} 0v18`),
+		path("span", `M${low} 9H${high}M${low} 5v8M${high} 5v8`),
 		shape("circle", { class: verdict(v), cx: x(v.value), cy: 9, r: 4 }));
 	return svg;
 }
@@ -69,8 +70,8 @@ export class Attribution {
 		const others = Object.entries(VALUES).filter(([name]) => name !== y).map(([, v]) => v);
 		const shown = this.long.take(rows);
 		const most = reach(shown.map(r => r[key]));
-		const heads = [this.what, "Ran for", shown.some(r => r[key]) ? `${label}, 0 to ${show(most)}` : label, "95 % interval", "Against the rest",
-			...others.map(o => o.label)];
+		const scale = shown.some(r => r[key]) ? `${label}, 0 to ${show(most)}` : label;
+		const heads = [this.what, "Ran for", scale, "95 % interval", "Against the rest", ...others.map(o => o.label)];
 		this.long.table.replaceChildren(
 			h("caption", {}, `${label} in the whole range: ${show(baseline[key])}`),
 			h("thead", {}, h("tr", {}, ...heads.map(text => h("th", { scope: "col" }, text)))),
@@ -83,13 +84,15 @@ export class Attribution {
 		const cells = [h("th", { scope: "row" }, row.name), h("td", {}, format.duration(row.seconds),
 			h("small", {}, row.intervals > 1 ? ` in ${row.intervals}` : ""))];
 		if (!v)
-			return h("tr", {}, ...cells, h("td", { class: "why", colspan: 3 + others.length }, row.why ?? "not known"));
+			return h("tr", {}, ...cells,
+				h("td", { class: "why", colspan: 3 + others.length }, row.why ?? "not known"));
 		const said = verdict(v);
 		const ratio = v.baseline > 0 ? `, ${percent(v.value / v.baseline - 1)}` : "";
 		return h("tr", {}, ...cells,
 			h("td", {}, h("span", { class: "value" }, show(v.value)), whisker(v, most)),
 			h("td", {}, `${show(v.low)} to ${show(v.high)}`),
-			h("td", {}, signed(v.difference, delta) + ratio, h("span", { class: `outcome ${said}` }, OUTCOMES[said])),
+			h("td", {}, signed(v.difference, delta) + ratio,
+				h("span", { class: `outcome ${said}` }, OUTCOMES[said])),
 			...others.map(o => h("td", {}, o.show(row[o.key]?.value))));
 	}
 }

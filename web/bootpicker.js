@@ -18,7 +18,7 @@ export class BootPicker {
 		this.change = change;
 		this.list = h("ol", { class: "boots", "aria-label": "Boots compared" });
 		this.names = h("datalist", { id: "compare-vms" });
-		this.vm = h("input", { list: "compare-vms", placeholder: "VM", autocomplete: "off", spellcheck: "false" });
+		this.vm = h("input", { list: "compare-vms", autocomplete: "off", spellcheck: "false" });
 		this.boot = h("select", {});
 		this.add = h("button", { disabled: true }, "Add");
 		this.form = h("form", { class: "addboot controls" }, h("label", {}, "VM ", this.vm), this.names,
@@ -38,7 +38,8 @@ export class BootPicker {
 		if (key !== this.listed) {
 			this.listed = key;
 			this.boots = boots;
-			const focus = this.list.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+			const { activeElement } = document;
+			const focus = this.list.contains(activeElement) ? activeElement.dataset.key : null;
 			this.list.replaceChildren(...boots.map((b, i) => this.item(b, i)));
 			if (focus)
 				(this.list.querySelector(`[data-key="${CSS.escape(focus)}"]`) ?? this.vm).focus();
@@ -55,13 +56,14 @@ export class BootPicker {
 		const key = `${boot.vm}:${boot.boot}`;
 		const others = this.boots.filter(b => !same(b, boot));
 		const action = (text, label, name, boots) => {
-			const button = h("button", { type: "button", "aria-label": label, title: label, "data-key": `${name} ${key}` }, text);
+			const button = h("button", { type: "button", "aria-label": label, title: label,
+				"data-key": `${name} ${key}` }, text);
 			button.addEventListener("click", () => this.change(boots));
 			return button;
 		};
 		const { colour, dash } = look(i);
 		return h("li", {}, h("b", { class: "letter" }, LETTERS[i]), swatch(colour, dash),
-			h("a", { href: this.page.address({ vm: boot.vm, boot: boot.boot }) }, `${name} · boot ${boot.boot}`),
+			h("a", { href: this.page.address(boot) }, `${name} · boot ${boot.boot}`),
 			h("small", {}),
 			i === 0 ? h("span", { class: "baseline" }, "baseline") :
 				action("Make baseline", `Make baseline: ${what}`, "base", [boot, ...others]),

@@ -79,7 +79,9 @@ export function reasonsWithin(phases, boots) {
 	for (const { reasons } of phases) {
 		for (const r of reasons) {
 			const key = `${r.namespace}:${r.number}`;
-			const { boots: sums } = rows.get(key) ?? rows.set(key, { ...r, boots: boots.map(() => null) }).get(key);
+			if (!rows.has(key))
+				rows.set(key, { ...r, boots: boots.map(() => null) });
+			const sums = rows.get(key).boots;
 			r.boots.forEach((b, i) => b && (sums[i] = added(sums[i], b)));
 		}
 	}
@@ -88,8 +90,8 @@ export function reasonsWithin(phases, boots) {
 
 function added(sum, { count, handling, away }) {
 	const plus = (a, b) => a === null || b === null ? null : a + b;
-	return sum ? { count: plus(sum.count, count), handling: plus(sum.handling, handling), away: plus(sum.away, away) } :
-		{ count, handling, away };
+	const one = { count, handling, away };
+	return sum ? Object.fromEntries(Object.entries(one).map(([key, v]) => [key, plus(sum[key], v)])) : one;
 }
 
 function sums(phases, at) {

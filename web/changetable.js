@@ -20,9 +20,9 @@ export class ChangeTable {
 		this.root = this.long.root;
 	}
 
-	// rows: {name, title, values, notes, about, group, place, show(value), delta(difference)} with a
-	// value, a note and whether it is about that for each boot. Groups stay together; place "top" or "bottom" is where a row
-	// stays, out of the ranking. names: of the boots.
+	// rows: {name, title, values, notes, about, group, place, show(value), delta(difference)}
+	// with a value, a note and whether it is about that for each boot. Groups stay together; a
+	// row whose place is "bottom" stays there, out of the ranking. names: of the boots.
 	set(rows, names) {
 		Object.assign(this, { rows, names });
 		this.draw();
@@ -30,17 +30,19 @@ export class ChangeTable {
 
 	draw() {
 		const { rows, by, names } = this;
-		const [top, bottom] = ["top", "bottom"].map(place => rows.filter(r => r.place === place));
+		const bottom = rows.filter(r => r.place);
 		const others = rows.filter(r => !r.place);
 		const groups = [...new Set(others.map(r => r.group))];
-		const sorted = by === "change" ? groups.flatMap(group => ranked(others.filter(r => r.group === group))) : others;
+		const sorted = by === "order" ? others :
+			groups.flatMap(group => ranked(others.filter(r => r.group === group)));
 		const shown = this.long.take(sorted);
-		const sizes = others.flatMap(r => r.values.slice(1).map(v => Math.abs(v - r.values[0]))).filter(Number.isFinite);
+		const sizes = others.flatMap(({ values: [base, ...rest] }) =>
+			rest.map(v => Math.abs(difference(base, v)?.absolute ?? 0)));
 		const most = Math.max(0, ...sizes);
 		this.head.replaceChildren(this.heading("order", this.what), ...names.map((name, i) => i === 0 ?
 			h("th", { scope: "col", title: name }, h("b", { class: "letter" }, LETTERS[0]), " baseline") :
 			this.heading("change", h("b", { class: "letter" }, LETTERS[i]), i, name)));
-		this.body.replaceChildren(...[...top, ...shown, ...bottom].map(row => this.row(row, row.place ? 0 : most)));
+		this.body.replaceChildren(...[...shown, ...bottom].map(row => this.row(row, row.place ? 0 : most)));
 	}
 
 	heading(by, content, i = 0, title = null) {
@@ -49,7 +51,8 @@ export class ChangeTable {
 			th.append(content);
 			return th;
 		}
-		const button = h("button", { type: "button", class: "sort" }, content, by === "change" ? " change" : null);
+		const button = h("button", { type: "button", class: "sort" }, content,
+			by === "change" ? " change" : null);
 		button.addEventListener("click", () => {
 			this.by = by;
 			this.draw();
@@ -63,7 +66,8 @@ export class ChangeTable {
 
 	row({ name, title, values, notes, about, place, show, delta }, most) {
 		return h("tr", { class: place }, h("th", { scope: "row", title }, name),
-			...values.map((v, i) => h("td", {}, h("span", { class: "value" }, about?.[i] ? "≈ " : "", show(v)),
+			...values.map((v, i) => h("td", {},
+				h("span", { class: "value" }, about?.[i] ? "≈ " : "", show(v)),
 				notes?.[i] ? h("small", {}, ` ${notes[i]}`) : null,
 				i > 0 ? this.change(values[0], v, most, delta ?? show) : null)));
 	}
@@ -74,9 +78,10 @@ export class ChangeTable {
 			return null;
 		const { absolute, ratio } = change;
 		const way = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
-		return h("span", { class: absolute ? "change" : "change same" }, most > 0 ? diverging(Math.max(-1, Math.min(1, absolute / most))) : null,
-			h("span", { class: "by" }, h("span", { "aria-hidden": "true" }, `${way} `),
-				[signed(absolute, show), percent(ratio)].filter(t => t).join(", ")));
+		const by = [signed(absolute, show), percent(ratio)].filter(t => t).join(", ");
+		return h("span", { class: absolute ? "change" : "change same" },
+			most > 0 ? diverging(absolute / most) : null,
+			h("span", { class: "by" }, h("span", { "aria-hidden": "true" }, `${way} `), by));
 	}
 }
 

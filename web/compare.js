@@ -19,57 +19,96 @@ import * as route from "./route.js";
 
 const AGAIN_MS = 5000;		// a boot that goes on is asked for again
 const SETTLE_MS = 150;		// a zoom that goes on asks once
+const POINTS = 1500;
 const ABOUT = 0.1;		// of a phase's exits, from intervals over its edge
 
-const SOURCES = { "": "the guest, if it can", guest: "the guest", host: "the host" };
+const SOURCES = [["", "the guest, if it can"], ["guest", "the guest"], ["host", "the host"]];
+const KIND_CHOICES = [["", "exits"], ["handling", "time handling exits"], ["away", "time away"]];
 const seconds = v => format.value(v, "s");
-// Of a phase or the whole, and of a reason: the value, how it and a difference are written.
+// Titles of the charts; of a phase or the whole, and of a reason: the value, how it and a
+// difference are written.
 const KINDS = {
-	count: { label: "exits", rate: "Exits per second", sum: "Exits since the boot began",
-		 phase: [p => p.exits, format.count], reason: [r => r.count, format.count] },
-	handling: { label: "time handling exits", rate: "Handling share", sum: "Handling time since the boot began",
-		    phase: [p => p.handling_share, format.share, points], reason: [r => r.handling, seconds] },
-	away: { label: "time away", rate: "Share away", sum: "Time away since the boot began",
-		phase: [p => p.away_share, format.share, points], reason: [r => r.away, seconds] },
+	count: {
+		rate: "Exits per second", sum: "Exits since the boot began",
+		phase: [p => p.exits, format.count], reason: [r => r.count, format.count],
+	},
+	handling: {
+		rate: "Handling share", sum: "Handling time since the boot began",
+		phase: [p => p.handling_share, format.share, points], reason: [r => r.handling, seconds],
+	},
+	away: {
+		rate: "Share away", sum: "Time away since the boot began",
+		phase: [p => p.away_share, format.share, points], reason: [r => r.away, seconds],
+	},
 };
 
+const key = reason => `${reason.namespace}:${reason.number}`;
+const whole = ({ phases, boots }) => commonPhases(phases, boots.map((b, i) => i));
 const isAbout = part => part && part.shared > ABOUT * part.exits;
+
+// What a table shows of a phase or reason, or of the whole.
+function row([value, show, delta], { boots }) {
+	return { values: boots.map(b => b ? value(b) ?? null : null), show, delta };
+}
+
+function time(part) {
+	if (!part)
+		return "";
+	const counted = isCovered(part) ? "" : `, ${format.share(part.covered / part.seconds)} counted`;
+	return `in ${format.duration(part.seconds)}${counted}`;
+}
+
+// What to call a reason: where there are several kinds of CPU, with its own.
+function namer(reasons) {
+	const several = new Set(reasons.map(r => r.namespace)).size > 1;
+	return r => `${r.name ?? r.number}${several ? ` (${r.namespace.toUpperCase()})` : ""}`;
+}
 
 export class Compare {
 	constructor(page) {
 		this.page = page;
 		this.params = new URLSearchParams();
-		this.picker = new BootPicker(page, boots => this.change({ boots: writeBoots(boots) || null }, true));
+		this.picker = new BootPicker(page,
+			boots => this.change({ boots: writeBoots(boots) || null }, { push: true }));
 		this.hint = h("p", { class: "hint", role: "status" });
 		this.verdict = h("div", { class: "verdict", role: "status" });
-		this.kind = choice("Show", Object.fromEntries(Object.entries(KINDS).map(([k, v]) => [k, v.label])),
-			v => this.change({ kind: v === "count" ? null : v }));
-		this.reason = choice("of", { "": "all reasons" }, v => this.change({ reason: v || null }));
-		this.source = choice("as counted by", SOURCES, v => this.change({ source: v || null }));
-		this.log = h("input", { type: "checkbox" });
-		this.log.addEventListener("change", () => this.change({ log: this.log.checked ? 1 : null }, false, true));
-		this.over = segments("Over", [["", "Start"], ["whole", "Whole boot"]],
-			over => this.change({ over: over || null, from: null, to: null }));
 		this.phases = new ChangeTable("Phase", "compare-phases");
 		this.reasons = new ChangeTable("Reason", "compare-reasons");
-		const on = { zoom: (from, to) => this.zoom(from, to), reset: () => this.change({ from: null, to: null }) };
-		this.charts = [new Chart({ id: "compare-rate", title: KINDS.count.rate, sync: "compare", on }),
-			new Chart({ id: "compare-sum", title: KINDS.count.sum, sync: "compare", on })];
-		this.results = h("div", {}, this.verdict,
-			h("div", { class: "toolbar" }, this.over, this.kind.root, this.reason.root, this.source.root,
-				h("label", {}, this.log, " logarithmic")),
-			...this.charts.map(c => c.root),
-			this.columns = h("div", { class: "tables" },
-				block("compare-phases", "What changed, by phase", this.phases.root,
-					this.edges = h("p", { class: "read" }, "≈ A sample's interval reaches over an edge of the phase: ",
-						"its exits are shared out in proportion to time.")),
-				block("compare-reasons", "What changed, by reason", this.reasons.root,
-					this.read = h("p", { class: "read" }))));
+		const on = {
+			zoom: (from, to) => this.zoom(from, to),
+			reset: () => this.change({ from: null, to: null }),
+		};
+		this.charts = ["rate", "sum"].map(what =>
+			new Chart({ id: `compare-${what}`, title: KINDS.count[what], sync: "compare", on }));
+		this.results = h("div", {}, this.verdict, this.controls(), ...this.charts.map(c => c.root),
+			this.tables());
 		$("view-compare").append(this.picker.root, this.hint, this.results);
 	}
 
+	controls() {
+		this.over = segments("Over", [["", "Start"], ["whole", "Whole boot"]],
+			over => this.change({ over, from: null, to: null }));
+		this.kind = choice("Show", KIND_CHOICES, kind => this.change({ kind }));
+		this.reason = choice("of", [], reason => this.change({ reason }));
+		this.source = choice("as counted by", SOURCES, source => this.change({ source }));
+		this.log = h("input", { type: "checkbox" });
+		this.log.addEventListener("change",
+			() => this.change({ log: this.log.checked ? 1 : null }, { here: true }));
+		return h("div", { class: "toolbar" }, this.over, this.kind.root, this.reason.root,
+			this.source.root, h("label", {}, this.log, " logarithmic"));
+	}
+
+	tables() {
+		this.edges = h("p", { class: "read" }, "≈ A sample's interval reaches over an edge of the ",
+			"phase: its exits are shared out in proportion to time.");
+		this.read = h("p", { class: "read" });
+		return this.columns = h("div", { class: "tables" },
+			block("compare-phases", "What changed, by phase", this.phases.root, this.edges),
+			block("compare-reasons", "What changed, by reason", this.reasons.root, this.read));
+	}
+
 	// here: the data that are there will do.
-	change(changes, push = false, here = false) {
+	change(changes, { push = false, here = false } = {}) {
 		this.params = route.change(this.params, changes);
 		this.page.go(changes, { push });
 		clearTimeout(this.again);
@@ -161,33 +200,34 @@ export class Compare {
 		const { params } = this;
 		this.refused = "";
 		const answer = await api.compare({ boots: this.text, source: params.get("source") }, signal);
-		const kind = KINDS[params.get("kind")] ? params.get("kind") : "count";
-		const key = params.get("reason");
-		const row = answer.reasons.find(r => `${r.namespace}:${r.number}` === key);
+		const kind = Object.hasOwn(KINDS, params.get("kind")) ? params.get("kind") : "count";
+		const wanted = params.get("reason");
+		const row = answer.reasons.find(r => key(r) === wanted);
 		const { from, to } = this.window(answer, 0.5);
-		const curves = mode => Promise.all(answer.boots.map((b, i) => key && !row?.boots[i] ? null :
+		const curves = mode => Promise.all(answer.boots.map((b, i) => wanted && !row?.boots[i] ? null :
 			this.track(b, { source: answer.source, kind, mode, reason: row?.number,
 				from: from > 0 ? (b.opened + from).toFixed(3) : null,
 				to: to === undefined ? null : (b.opened + to).toFixed(3) }, signal)));
 		const [rates, sums] = await Promise.all([curves("rate"), curves("cumulative")]);
 		if (signal.aborted)
 			return;
-		Object.assign(this, { answer, tracks: [rates, sums], key, of: kind });
+		Object.assign(this, { answer, tracks: [rates, sums], wanted, of: kind });
 		this.picker.set(this.boots, answer.boots);
 	}
 
 	// One boot's curve: {track, unit}, null without one.
 	async track({ vm, boot }, params, signal) {
-		const answer = await api.series(vm.id, { ...params, boot, align: "boot", points: 1500 }, signal);
+		const { series } = await api.series(vm.id,
+			{ ...params, boot, align: "boot", points: POINTS }, signal);
 		const track = emptyTrack();
-		for (const s of answer.series)
-			s.t.forEach((t, i) => append(track, { t, dt: s.dt[i], v: s.v[i], min: s.min[i], max: s.max[i] }));
-		return answer.series.length ? { track, unit: answer.series[0].unit } : null;
+		for (const { t, dt, v, min, max } of series)
+			t.forEach((at, i) => append(track, { t: at, dt: dt[i], v: v[i], min: min[i], max: max[i] }));
+		return series.length ? { track, unit: series[0].unit } : null;
 	}
 
 	// The phases of the boots' starts that all of them went through, unless more is wanted.
 	start(answer) {
-		return this.params.get("over") === "whole" ? [] : commonPhases(answer.phases, answer.boots.map((b, i) => i));
+		return this.params.has("over") ? [] : whole(answer);
 	}
 
 	// What of the boots is to be seen, with a part of it more on both sides.
@@ -197,7 +237,8 @@ export class Compare {
 			return { from: Math.max(0, from - more * (to - from)), to: to + more * (to - from) };
 		const ends = answer.boots.map((b, i) => answer.phases.filter(p => p.name !== "running")
 			.reduce((sum, p) => sum + (p.boots[i]?.seconds ?? 0), 0));
-		return { from: 0, to: this.start(answer).length ? Math.max(...ends) * (1.05 + more) : undefined };
+		const to_start = this.start(answer).length > 0;
+		return { from: 0, to: to_start ? Math.max(...ends) * (1.05 + more) : undefined };
 	}
 
 	// The address and finer data follow when the movement is over.
@@ -219,34 +260,41 @@ export class Compare {
 	render() {
 		const { answer } = this;
 		this.results.hidden = !answer;
-		setText(this.hint, answer ? "" : this.refused && this.boots.length > 1 ? this.refused :
-			this.boots.length ? "Add a second boot to compare it with the baseline." : "Add two boots or more.");
 		this.hint.hidden = !!answer;
+		setText(this.hint, answer ? "" : this.missing());
 		if (!answer)
 			return;
-		this.toolbar();
+		this.settings();
 		this.sentences();
 		this.draw();
-		this.tables();
+		this.fill();
 	}
 
-	toolbar() {
-		const { answer } = this;
-		const spaces = new Set(answer.reasons.map(r => r.namespace));
-		const options = answer.reasons.map(r => [`${r.namespace}:${r.number}`,
-			`${r.name ?? r.number}${spaces.size > 1 ? ` (${r.namespace.toUpperCase()})` : ""}`]);
-		if (this.key && !options.some(([value]) => value === this.key))
-			options.push([this.key, this.key]);
+	// Why there is nothing to see.
+	missing() {
+		const n = this.boots.length;
+		if (n > 1)
+			return this.refused;
+		return n ? "Add a second boot to compare it with the baseline." : "Add two boots or more.";
+	}
+
+	// The controls say what is shown.
+	settings() {
+		const { answer, params, wanted } = this;
+		const label = namer(answer.reasons);
+		const options = answer.reasons.map(r => [key(r), label(r)]);
+		if (wanted && !options.some(([value]) => value === wanted))
+			options.push([wanted, wanted]);
 		setOptions(this.reason.select, [["", "all reasons"], ...options]);
-		this.reason.select.value = this.key ?? "";
-		this.kind.select.value = this.of;
-		this.source.select.value = this.params.get("source") ?? "";
-		this.source.select.options[0].textContent = this.params.get("source") ? SOURCES[""] :
-			`${SOURCES[""]} (it is the ${answer.source})`;
-		this.log.checked = this.params.has("log");
-		const start = this.start(answer).length > 0;
-		this.over.firstChild.disabled = !commonPhases(answer.phases, answer.boots.map((b, i) => i)).length;
-		press(this.over, start ? "" : "whole");
+		this.reason.select.value = wanted ?? "";
+		this.kind.select.value = this.of === "count" ? "" : this.of;
+		const source = params.get("source") ?? "";
+		this.source.select.value = source;
+		setText(this.source.select.options[0],
+			source ? SOURCES[0][1] : `${SOURCES[0][1]} (it is the ${answer.source})`);
+		this.log.checked = params.has("log");
+		this.over.firstChild.disabled = !whole(answer).length;
+		press(this.over, this.start(answer).length ? "" : "whole");
 	}
 
 	sentences() {
@@ -261,21 +309,25 @@ export class Compare {
 	}
 
 	draw() {
-		const { answer } = this;
+		const { answer, wanted } = this;
 		const kind = KINDS[this.of];
-		const row = answer.reasons.find(r => `${r.namespace}:${r.number}` === this.key);
+		const reason = answer.reasons.find(r => key(r) === wanted)?.name ?? wanted;
 		const ends = this.tracks.flat().map(t => t ? lastEnd(t.track) : NaN).filter(Number.isFinite);
 		const full = { from: 0, to: Math.max(1, ...answer.boots.map(b => b.seconds ?? 0), ...ends) };
+		const view = { full, log: this.params.has("log"), live: false, phases: this.bands() };
 		const { from, to = full.to } = this.window(answer);
 		this.charts.forEach((chart, c) => {
-			const tracks = this.tracks[c];
-			const curves = tracks.map((t, i) => t && { id: LETTERS[i], label: `${LETTERS[i]} ${this.name(i, true)}`,
-				...look(i), track: t.track, slope: c === 1 }).filter(t => t);
-			setText(chart.root.querySelector("h2"), (this.key ? `${row?.name ?? this.key}: ` : "") + (c ? kind.sum : kind.rate));
-			chart.set({ from, to, full, curves, unit: tracks.find(t => t)?.unit ?? "exits/s", live: false,
-				log: this.params.has("log"), phases: this.bands() });
-			chart.empty(curves.some(t => t.track.t.length) ? "" : "None of these boots has such samples.");
+			const curves = this.curves(c);
+			const title = c ? kind.sum : kind.rate;
+			setText(chart.root.querySelector("h2"), reason ? `${reason}: ${title}` : title);
+			chart.set({ ...view, from, to, curves, unit: curves[0]?.unit ?? "exits/s" });
+			chart.empty(curves.some(t => t.track.t.length) ? "" : "No boot has such samples.");
 		});
+	}
+
+	curves(c) {
+		return this.tracks[c].map((t, i) => t && { ...t, ...look(i), id: LETTERS[i], slope: c === 1,
+			label: `${LETTERS[i]} ${this.name(i, true)}` }).filter(t => t);
 	}
 
 	// The baseline's phases.
@@ -288,30 +340,28 @@ export class Compare {
 		});
 	}
 
-	tables() {
+	fill() {
 		const { answer } = this;
 		const kind = KINDS[this.of];
 		const names = this.boots.map((b, i) => this.name(i));
-		const row = ([value, show, delta], { name, boots, title, group, place }, note) => ({ name, title, group, place,
-			values: boots.map(b => b ? value(b) ?? null : null), notes: boots.map(b => b && note?.(b)),
-			about: boots.map(isAbout), show, delta });
-		const time = p => `in ${format.duration(p.seconds)}` +
-			(isCovered(p) ? "" : `, ${format.share(p.covered / p.seconds)} counted`);
+		this.columns.style.setProperty("--least", `${200 + 200 * names.length}px`);
+		// How long it went on after its start says nothing of it.
+		const phase = p => ({ ...row(kind.phase, p), name: p.name, notes: p.boots.map(time),
+			about: p.boots.map(isAbout), place: p.name === "running" ? "bottom" : null });
+		const total = { ...row(kind.phase, answer), name: "whole boot", notes: answer.boots.map(time),
+			place: "bottom" };
+		this.phases.set([...answer.phases.map(phase), total], names);
+		this.edges.hidden = !answer.phases.some(p => p.boots.some(isAbout));
+
 		const common = this.start(answer);
 		const all = common.length ? reasonsWithin(common, answer.boots) : answer.reasons;
 		const own = r => r.namespace === answer.boots[0].namespace;
-		const reasons = [...all.filter(own), ...all.filter(r => !own(r))];
-		this.columns.style.setProperty("--least", `${200 + 200 * names.length}px`);
-		// How long it went on after its start says nothing of it.
-		this.phases.set([...answer.phases.map(p => row(kind.phase, { ...p, place: p.name === "running" ? "bottom" : null }, time)),
-			{ ...row(kind.phase, { name: "whole boot", boots: answer.boots, place: "bottom" }, time), about: null }], names);
-		const spaces = new Set(reasons.map(r => r.namespace));
-		this.reasons.set(reasons.map(r => row(kind.reason, { boots: r.boots, group: r.namespace, title: `number ${r.number}`,
-			place: r.number === IDLE_REASON ? "bottom" : null,
-			name: `${r.name ?? r.number}${spaces.size > 1 ? ` (${r.namespace.toUpperCase()})` : ""}` })), names);
-		this.edges.hidden = !answer.phases.some(p => p.boots.some(isAbout));
-		setText(this.read, `${common.length ? `In ${common.map(p => p.name).join(", ")}.` : "In the whole boots."} ▲ more, ` +
-			"▼ less than the baseline: by how much, and by what part of it. Two boots never take quite the " +
-			"same exits: boot a few times before believing in a small difference.");
+		const label = namer(all);
+		const reason = r => ({ ...row(kind.reason, r), name: label(r), title: `number ${r.number}`,
+			group: r.namespace, place: r.number === IDLE_REASON ? "bottom" : null });
+		this.reasons.set([...all.filter(own), ...all.filter(r => !own(r))].map(reason), names);
+		const where = common.length ? `In ${common.map(p => p.name).join(", ")}` : "In the whole boots";
+		setText(this.read, `${where}: ▲ more, ▼ less than the baseline, and by what part of it. Two boots ` +
+			"never take quite the same exits: boot a few times before believing in a small difference.");
 	}
 }

@@ -5,7 +5,7 @@
 // source, max_lag; the pair: x, name, of (reason); by (mark, process, unit).
 
 import { $, h, setText } from "./dom.js";
-import { Attribution, VALUES } from "./attribution.js";
+import { Attribution } from "./attribution.js";
 import { bootWords } from "./facts.js";
 import { Scatter } from "./scatter.js";
 import { LongTable, block, choice, diverging, press, segments, setOptions } from "./parts.js";
@@ -15,10 +15,20 @@ import * as kinds from "./kinds.js";
 import * as route from "./route.js";
 
 const SHOWN = 15;
-const LAGS = { 0: "none", 2: "2 s", 5: "5 s", 10: "10 s", 30: "30 s", 60: "1 min" };
-const LAG = "10";
+const LAG = "10";		// unless the address says another
+const LAGS = [["0", "none"], ["2", "2 s"], ["5", "5 s"], ["", "10 s"], ["30", "30 s"], ["60", "1 min"]];
 const YS = { count: "exits", handling: "time handling exits", away: "time away" };
-const BYS = [["mark", "Marked intervals"], ["process", "Processes"], ["unit", "Units"]];
+const BYS = [["", "Marked intervals"], ["process", "Processes"], ["unit", "Units"]];
+const HEADS = ["Workload", "", "Spearman (ranks)", "Pearson (line)", "Exits come", "Intervals"];
+const READ = {
+	pairs: "Spearman compares ranks: 1 when more of one always comes with more of the other, −1 when it " +
+		"comes with less, 0 when they have nothing to do with each other. Pearson asks that of a " +
+		"straight line, where single peaks weigh much. What goes together need not be cause and " +
+		"effect: a third may drive both.",
+	ran: "The upright line is the rest of the range, when this did not run; the whisker is where the value " +
+		"lies with 95 % confidence. ● differs from the rest, ○ may by chance. A process or unit runs " +
+		"where it takes more than a tenth of a CPU.",
+};
 const NOTHING = {
 	mark: "The guest marked no interval here; vmexit-agent run -- COMMAND does, in the guest.",
 	process: "No process took enough of a CPU here, or the guest shows none.",
@@ -31,45 +41,57 @@ export class Correlate {
 		this.page = page;
 		this.loaded = {};
 		this.params = new URLSearchParams();
-		this.range = choice("In", {}, v => this.change(v === "range" ? {} : { boot: v || null, from: null, to: null }));
-		this.y = choice("what goes along with", YS, v => this.change({ y: v === "count" ? null : v, of: null }));
-		this.reason = choice("of", {}, v => this.change({ reason: v || null, of: null }));
-		this.lag = choice("within", LAGS, v => this.change({ max_lag: v === LAG ? null : v }));
+		$("view-correlate").append(this.controls(),
+			h("div", { class: "tables" }, this.ranking(), this.plot()), this.meanwhile());
+	}
+
+	controls() {
+		this.range = choice("In", [],
+			boot => this.change(boot === "range" ? {} : { boot, from: null, to: null }));
+		this.y = choice("what goes along with", Object.entries(YS).map(([y, text]) => [y === "count" ? "" : y, text]),
+			y => this.change({ y, of: null }));
+		this.reason = choice("of", [], reason => this.change({ reason, of: null }));
+		this.lag = choice("within", LAGS, max_lag => this.change({ max_lag }));
+		return h("div", { class: "toolbar" },
+			...[this.range, this.y, this.reason, this.lag].map(control => control.root));
+	}
+
+	ranking() {
+		const heads = HEADS.map(text => h("th", { scope: "col" }, text));
+		this.head = heads[1];
 		this.body = h("tbody", {});
-		this.long = new LongTable("pairs", "pairs-title", SHOWN, () => this.mark(this.pairs()));
-		const heads = ["Workload", "", "Spearman (ranks)", "Pearson (line)", "Exits come", "Intervals"]
-			.map(text => h("th", { scope: "col" }, text));
-		this.what = heads[1];
+		this.long = new LongTable("pairs", "pairs-title", SHOWN, () => {
+			this.pairs();
+			this.mark();
+		});
 		this.long.table.append(h("thead", {}, h("tr", {}, ...heads)), this.body);
 		this.none = h("details", { class: "unknown" });
 		this.words = h("p", { class: "read" });
-		this.scatter = new Scatter({ look: (p, byKey) => this.look(p, byKey), choose: p => this.choose(p) });
-		this.scatter.root.setAttribute("aria-describedby", "scatter-read");
-		this.point = h("p", { class: "point", "aria-live": "off" });
-		this.attribution = new Attribution("attribution-title");
-		this.by = segments("What ran", BYS, by => this.change({ by: by === "mark" ? null : by }));
-		this.build();
+		return block("pairs-title", "What goes along with the exits", this.long.root, this.none, this.words,
+			h("p", { class: "read" }, READ.pairs));
 	}
 
-	build() {
-		$("view-correlate").append(
-			h("div", { class: "toolbar" }, this.range.root, this.y.root, this.reason.root, this.lag.root),
-			h("div", { class: "tables" }, block("pairs-title", "What goes along with the exits",
-				this.long.root, this.none, this.words,
-				h("p", { class: "read" }, "Spearman compares ranks: 1 when more of one always comes with more of the ",
-				  "other, 0 when they have nothing to do with each other, −1 when more comes with less. ",
-				  "Pearson asks that of a straight line, where single peaks weigh much. Two things that ",
-				  "go together need not be cause and effect: a third may drive both.")),
-			this.plot = block("scatter-title", "One of them", this.scatter.root, this.point,
-				h("p", { class: "read", id: "scatter-read" }, this.each = h("span", {}), "; the dashed line is the ",
-				  "straight one next to all of them. ", h("kbd", {}, "←"), " ", h("kbd", {}, "→"),
-				  " go from point to point in time, ", h("kbd", {}, "Enter"), " or a double click shows ",
-				  "its moment in Explore."))),
-			block("attribution-title", "What ran meanwhile", h("div", { class: "toolbar" }, this.by),
-				this.attribution.root, this.nothing = h("p", { class: "why" }),
-				h("p", { class: "read" }, "The upright line is the rest of the range, when this did not run; the ",
-				  "whisker is where the value lies with 95 % confidence. ● differs from the rest, ○ may by ",
-				  "chance. A process or unit runs where it takes more than a tenth of a CPU.")));
+	plot() {
+		this.scatter = new Scatter({
+			look: (point, byKey) => this.look(point, byKey),
+			choose: point => location.hash = this.moment(point[0]),
+		});
+		this.scatter.root.setAttribute("aria-describedby", "scatter-read");
+		this.point = h("p", { class: "point", "aria-live": "off" });
+		this.each = h("span", {});
+		const key = text => h("kbd", {}, text);
+		return this.drawing = block("scatter-title", "In the plot", this.scatter.root, this.point,
+			h("p", { class: "read", id: "scatter-read" }, this.each, "; the dashed line is the straight ",
+			  "one next to all of them. ", key("←"), " ", key("→"), " go from point to point in time, ",
+			  key("Enter"), " or a double click shows its moment in Explore."));
+	}
+
+	meanwhile() {
+		this.attribution = new Attribution("attribution-title");
+		this.by = segments("What ran", BYS, by => this.change({ by }));
+		this.nothing = h("p", { class: "why" });
+		return block("attribution-title", "What ran meanwhile", h("div", { class: "toolbar" }, this.by),
+			this.attribution.root, this.nothing, h("p", { class: "read" }, READ.ran));
 	}
 
 	change(changes) {
@@ -117,18 +139,21 @@ export class Correlate {
 	async update(params) {
 		this.params = params;
 		this.vm = this.page.find(params.get("vm"));
-		this.controls();
+		this.of = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
+		this.settings();
 		this.boots();
+		if (!this.loaded.pairs)
+			setText(this.words, "Comparing …");
 		const what = { ...this.span(), source: params.get("source") };
-		const y = this.of = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
+		const max_lag = params.get("max_lag") ?? LAG, by = params.get("by") ?? "mark";
 		await Promise.all([
-			this.part("pairs", api.correlate, { ...what, y, reason: params.get("reason"),
-				max_lag: params.get("max_lag") ?? LAG }, answer => this.ranked(answer)),
-			this.part("attribution", api.attribution, { ...what, by: params.get("by") ?? "mark" }, () => {}),
+			this.part("pairs", api.correlate, { ...what, y: this.of, reason: params.get("reason"), max_lag },
+				answer => this.ranked(answer)),
+			this.part("attribution", api.attribution, { ...what, by }, () => {}),
 		]);
 		if (params !== this.params)
 			return;
-		this.ran(this.loaded.attribution.answer);
+		this.ran(this.loaded.attribution.answer, by);
 		await this.mark();
 	}
 
@@ -159,11 +184,13 @@ export class Correlate {
 		return part.done;
 	}
 
-	controls() {
+	// The controls say what is shown.
+	settings() {
 		const { params } = this;
-		this.y.select.value = Object.hasOwn(YS, params.get("y")) ? params.get("y") : "count";
-		this.lag.select.value = params.get("max_lag") ?? LAG;
-		press(this.by, params.get("by") ?? "mark");
+		const lag = params.get("max_lag") ?? "";
+		this.y.select.value = this.of === "count" ? "" : this.of;
+		this.lag.select.value = lag === LAG ? "" : lag;
+		press(this.by, params.get("by") ?? "");
 	}
 
 	// The boots to choose from, and the range of the address if it has one.
@@ -177,26 +204,28 @@ export class Correlate {
 		const { from, to } = this.span();
 		const options = boots.map((b, i) => [i ? String(b.boot) : "", bootWords(b)]);
 		if (from) {
-			const now = this.page.now();
-			options.push(["range", `${format.moment(Number(from), now)} to ${format.moment(Number(to), now)}`]);
+			const [begin, end] = [from, to].map(t => format.moment(Number(t), this.page.now()));
+			options.push(["range", `${begin} to ${end}`]);
 		}
 		const { select } = this.range;
 		setOptions(select, options);
-		const boot = params.get("boot");
-		select.value = from ? "range" : boot === String(boots[0]?.boot) || boot === "latest" ? "" : boot ?? "";
+		const boot = params.get("boot") ?? "latest";
+		const latest = [String(boots[0]?.boot), "latest"].includes(boot);
+		select.value = from ? "range" : latest ? "" : boot;
 	}
 
 	// An answer of /correlate.
 	ranked(answer) {
 		this.long.all = false;
-		this.known = answer.pairs.filter(p => Number.isFinite(p.spearman) || Number.isFinite(p.pearson));
-		const unknown = answer.pairs.filter(p => !this.known.includes(p));
+		this.known = answer.pairs.filter(p => !p.why);
+		const unknown = answer.pairs.filter(p => p.why);
 		this.none.hidden = !unknown.length;
 		this.none.replaceChildren(h("summary", {}, `${unknown.length} without a number, and why`),
-			h("ul", {}, ...unknown.map(p => h("li", {}, `${kinds.workload(p.x)}, ${kinds.exits(p.y)}: ${p.why}`))));
+			h("ul", {}, ...unknown.map(({ x, y, why }) =>
+				h("li", {}, `${kinds.workload(x)}, ${kinds.exits(y)}: ${why}`))));
 		setText(this.words, answer.error ?? (this.known.length ?
-			`The first ${format.count(answer.pairs.length)} of ${format.count(answer.pairs_total)} pairs. Of so many comparisons ` +
-			`(${format.count(answer.tests)}) some agree by chance: pairs that agree no better may be chance.` :
+			`The first ${format.count(answer.pairs.length)} of ${format.count(answer.pairs_total)} pairs. Of ` +
+			`${format.count(answer.tests)} comparisons some agree by chance: pairs that agree no better may be chance.` :
 			"There is no pair to compare in this range."));
 		this.reasons(answer);
 		this.pairs();
@@ -232,16 +261,18 @@ export class Correlate {
 
 	pairs() {
 		this.rows = this.long.take(this.known).map(pair => {
-			const link = h("a", { href: this.address(pair) }, kinds.workload(pair.x));
-			const row = h("tr", {}, h("th", { scope: "row" }, link), h("td", {}, pair.y.reason === null ? "all" : pair.y.reason_name ?? pair.y.reason),
-				h("td", {}, ...correlation(pair.spearman, pair.notable ? kinds.strength(pair.spearman) : "may be chance")),
-				h("td", {}, ...correlation(pair.pearson)),
-				h("td", {}, kinds.lag(pair.lag)), h("td", {}, `${format.count(pair.n)} × ${format.duration(pair.step)}`));
+			const { x, y, spearman, pearson } = pair;
+			const link = h("a", { href: this.address(pair) }, kinds.workload(x));
+			const word = pair.notable ? kinds.strength(spearman) : "may be chance";
+			const cells = [[y.reason === null ? "all" : y.reason_name ?? y.reason],
+				correlation(spearman, h("small", {}, word)), correlation(pearson), [kinds.lag(pair.lag)],
+				[`${format.count(pair.n)} × ${format.duration(pair.step)}`]];
+			const row = h("tr", {}, h("th", { scope: "row" }, link), ...cells.map(c => h("td", {}, ...c)));
 			return { pair, link, row };
 		});
 		this.body.replaceChildren(...this.rows.map(r => r.row));
 		this.long.table.hidden = !this.rows.length;
-		setText(this.what, `${YS[this.of]} of`);
+		setText(this.head, `${YS[this.of]} of`);
 	}
 
 	// Marks the chosen pair, the first without a choice, and draws it.
@@ -255,30 +286,28 @@ export class Correlate {
 			else
 				link.removeAttribute("aria-current");
 		}
-		this.plot.hidden = !pair;
+		this.drawing.hidden = !pair;
 		if (!pair)
 			return undefined;
+		const { x, y, lag } = pair;
 		return this.part("scatter", api.scatter, { ...this.span(), source: this.params.get("source"),
-			x: pair.x.kind, name: pair.x.name, y: pair.y.kind, reason: pair.y.reason, lag: pair.lag },
-		answer => this.cloud(pair, answer));
+			x: x.kind, name: x.name, y: y.kind, reason: y.reason, lag }, answer => this.cloud(pair, answer));
 	}
 
-	cloud(pair, answer) {
-		const axis = (words, { unit }) => ({ label: unit === "exits/s" ? `${words}/s` : `${words}, ${format.unitName(unit)}`, show: v => format.value(v, unit),
-			tick: (v, step, top) => format.axis(v, step, top, unit) });
-		const x = kinds.workload(pair.x), y = kinds.exits(pair.y);
-		this.axes = { x: axis(x, pair.x), y: axis(y, pair.y) };
-		setText(this.plot.querySelector("h2"), `In the plot: ${y} against ${x}`);
-		setText(this.each, answer.error ?? `A point is one interval of ${format.duration(answer.step)}`);
-		this.scatter.set(answer.points, this.axes.x, this.axes.y, `${y} against ${x}: ${answer.points.length} points, ` +
-			`Spearman ${number(pair.spearman)}, Pearson ${number(pair.pearson)}`);
+	cloud({ x, y, spearman, pearson }, { points, step, error }) {
+		this.axes = { x: axis(kinds.workload(x), x.unit), y: axis(kinds.exits(y), y.unit) };
+		const what = `${kinds.exits(y)} against ${kinds.workload(x)}`;
+		setText(this.drawing.querySelector("h2"), `In the plot: ${what}`);
+		setText(this.each, error ?? `A point is one interval of ${format.duration(step)}`);
+		this.scatter.set(points, this.axes.x, this.axes.y,
+			`${what}: ${points.length} points, Spearman ${number(spearman)}, Pearson ${number(pearson)}`);
 	}
 
 	// The point looked at, in words, with the way to its moment.
 	look(point, byKey) {
 		this.point.setAttribute("aria-live", byKey ? "polite" : "off");
 		if (!point) {
-			this.point.replaceChildren("Point at the plot, or give it the focus and use the arrow keys.");
+			this.point.replaceChildren("Point at the plot, or use the arrow keys in it.");
 			return;
 		}
 		const [t, x, y] = point;
@@ -292,30 +321,30 @@ export class Correlate {
 			to: (t + around).toFixed(3) });
 	}
 
-	choose([t]) {
-		location.hash = this.moment(t);
-	}
-
 	// An answer of /attribution.
-	ran(answer) {
-		const by = this.params.get("by") ?? "mark";
-		const head = { mark: "Mark", process: "Process", unit: "Unit" }[by];
-		this.attribution.root.hidden = !answer.rows.length;
-		setText(this.nothing, answer.error ?? (answer.rows.length ? "" : NOTHING[by]));
-		this.nothing.hidden = !this.nothing.textContent;
-		if (answer.rows.length)
-			this.attribution.set(answer, VALUES[this.of] ? this.of : "count", head);
+	ran(answer, by) {
+		const some = answer.rows.length > 0;
+		this.attribution.root.hidden = !some;
+		this.nothing.hidden = some;
+		setText(this.nothing, answer.error ?? NOTHING[by] ?? "");
+		if (some)
+			this.attribution.set(answer, this.of, { mark: "Mark", process: "Process", unit: "Unit" }[by]);
 	}
+}
+
+function axis(words, unit) {
+	return {
+		label: unit === "exits/s" ? `${words}/s` : `${words}, ${format.unitName(unit)}`,
+		show: v => format.value(v, unit),
+		tick: (v, step, top) => format.axis(v, step, top, unit),
+	};
 }
 
 function number(r) {
 	return Number.isFinite(r) ? r.toFixed(2).replace("-", "−") : format.NONE;
 }
 
-// A number from -1 to 1, as a bar from the middle, and in a word.
-function correlation(r, word) {
-	if (!Number.isFinite(r))
-		return [format.NONE];
-	return [diverging(r), h("span", { class: "value" }, number(r)),
-		word ? h("small", {}, word) : ""];
+// A number from -1 to 1, as a bar from the middle.
+function correlation(r, ...more) {
+	return [diverging(r), h("span", { class: "value" }, number(r)), ...more];
 }

@@ -4,10 +4,12 @@
 import { h } from "./dom.js";
 import * as format from "./format.js";
 
-// A select with a label before it; options: text by value.
+// A select with a label before it; options: [[value, text], ...]. change(value) is told null
+// for the value "", which goes without saying in an address.
 export function choice(label, options, change) {
-	const select = h("select", {}, ...Object.entries(options).map(([value, text]) => h("option", { value }, text)));
-	select.addEventListener("change", () => change(select.value));
+	const select = h("select", {});
+	setOptions(select, options);
+	select.addEventListener("change", () => change(select.value || null));
 	return { select, root: h("label", {}, `${label} `, select) };
 }
 
@@ -20,12 +22,14 @@ export function setOptions(select, options) {
 	}
 }
 
+// Buttons of which one is pressed, with the same options.
 export function segments(label, options, change) {
-	return h("div", { class: "segments", role: "group", "aria-label": label }, ...options.map(([value, text]) => {
+	const buttons = options.map(([value, text]) => {
 		const button = h("button", { type: "button", "data-value": value }, text);
-		button.addEventListener("click", () => change(value));
+		button.addEventListener("click", () => change(value || null));
 		return button;
-	}));
+	});
+	return h("div", { class: "segments", role: "group", "aria-label": label }, ...buttons);
 }
 
 export function press(group, value) {
@@ -60,8 +64,9 @@ export class LongTable {
 			this.all = true;
 			draw();
 		});
-		this.root = h("div", {}, h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": id },
-			this.table), button);
+		this.root = h("div", {},
+			h("div", { class: "scroll", tabindex: "0", role: "group", "aria-labelledby": id }, this.table),
+			button);
 	}
 
 	take(rows) {
