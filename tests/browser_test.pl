@@ -52,9 +52,10 @@ for (@tests) {
 		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}
-	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } $test eq 'overview' ? (['gap', 'USR1'], ['lie', 'USR2']) : ['reboot', 'HUP']
-		if $running{fleet} && $test =~ /^(overview|boot)$/;
-	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } ['gap', 'USR1'], ['lie', 'USR2'] if $running{fleet} && $test ne 'boot';
+	# What the fleet does when it is told to.
+	my %does = (boot => { reboot => 'HUP' }, map { $_ => { gap => 'USR1', lie => 'USR2' } } qw(overview explore));
+	my $does = $running{fleet} ? $does{$test} : {};
+	push @options, map { ("--$_", "'kill -$does->{$_} $running{fleet}'") } sort keys %{ $does // {} };
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
 	my @passed = $out =~ /^ok /mg;

@@ -56,9 +56,9 @@ ok(has(svg('kind=handling'), 'handling exits, %'), 'shares of time in per cent')
 ok(has(svg('mode=cumulative'), '^exits$|^exits,'), 'sums');
 my $boot = json('/api/v1/vms/guest/boots')->{boots}[0];
 ok(has(svg("from=$boot->{opened}"), '^UTC$'), 'by the clock');
+is_deeply([grep { $series{$_} } texts(svg("from=$boot->{opened}&stacked=yes&reason=all&source=guest"))], [@by_size[0 .. 7]], 'areas as well');
 is(has(svg('from=1000&to=2000'), 'no samples in this range'), 1, 'an empty range says so');
-for (['stacked=yes&log=yes', qr/not both/], ['stacked=perhaps', qr/neither 'yes' nor 'no'/], ['stacked=yes&from=5', qr/one boot/],
-     ['marks=yes&from=5', qr/one boot/], ['width=9', qr/width/], ['kind=count,handling', qr/at most 1/], ['title=x', qr/title/]) {
+for (['stacked=yes&log=yes', qr/not both/], ['stacked=perhaps', qr/neither 'yes' nor 'no'/], ['marks=yes&from=5', qr/one boot/], ['width=9', qr/width/], ['kind=count,handling', qr/at most 1/], ['title=x', qr/title/]) {
 	my $r = graph('svg', $_->[0]);
 	is($r->{status}, 400, "$_->[0] is refused");
 	like($r->{content}, $_->[1], 'with why');

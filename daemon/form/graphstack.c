@@ -11,8 +11,14 @@
 
 struct curve_at {
 	const struct series *series;
-	double size;			/* area */
 	size_t at;			/* its first interval that has not ended */
+	size_t layer;
+};
+
+/* Curves of the same, which are of several boots. */
+struct group {
+	const struct series *first;
+	double size;			/* area */
 };
 
 static double area(const struct series *s)
@@ -26,16 +32,17 @@ static double area(const struct series *s)
 
 static int larger_first(const void *a, const void *b)
 {
-	const struct curve_at *x = a, *y = b;
+	const struct group *x = a, *y = b;
 
 	if (x->size != y->size)
 		return x->size < y->size ? 1 : -1;
-	return x->series->key.id < y->series->key.id ? -1 : x->series->key.id > y->series->key.id;
+	return x->first->key.id < y->first->key.id ? -1 : x->first->key.id > y->first->key.id;
 }
 
-static bool belongs(const struct series *s, const struct series *first)
+static bool is_same(const struct series *a, const struct series *b)
 {
-	return s->boot.id == first->boot.id && s->source == first->source;
+	return a->key.kind == b->key.kind && a->key.id == b->key.id &&
+	       a->boot.reason_namespace == b->boot.reason_namespace;
 }
 
 static double begin_of(const struct curve_at *c)
@@ -71,16 +78,15 @@ static void add_stretch(struct graphstack *s, const struct curve_at *curves, siz
 {
 	size_t width = s->layers + (s->others > 0);
 	double *top = s->top + s->count * width;
-	double sum = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct curve_at *c = &curves[i];
 
 		if (c->at < c->series->count && begin_of(c) <= from + SAME_S)
-			sum += c->series->v[c->at];
-		if (i < s->layers || i + 1 == count)
-			top[i < s->layers ? i : s->layers] = sum;
+			top[c->layer] += c->series->v[c->at];
 	}
+	for (size_t i = 1; i < width; i++)
+		top[i] += top[i - 1];
 	s->from[s->count] = from;
 	s->to[s->count++] = to;
 }
@@ -114,31 +120,65 @@ static void sweep(struct graphstack *s, struct curve_at *curves, size_t count)
 	}
 }
 
+/* The group of each curve, largest first. Returns how many there are. */
+static size_t make_groups(const struct curve_at *curves, size_t count, struct group *groups)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t k = 0;
+
+		while (k < n && !is_same(groups[k].first, curves[i].series))
+			k++;
+		if (k == n)
+			groups[n++] = (struct group){ .first = curves[i].series };
+		groups[k].size += area(curves[i].series);
+	}
+	qsort(groups, n, sizeof(*groups), larger_first);
+	return n;
+}
+
+static int stack_up(struct graphstack *s, struct curve_at *curves, size_t count, struct group *groups)
+{
+	size_t n = make_groups(curves, count, groups);
+	int r;
+
+	s->layers = n < GRAPHSTACK_LAYERS ? n : GRAPHSTACK_LAYERS;
+	s->others = n - s->layers;
+	for (size_t i = 0; i < s->layers; i++)
+		s->layer[i] = groups[i].first;
+	for (size_t i = 0; i < count; i++) {
+		while (curves[i].layer < s->layers &&
+		       !is_same(groups[curves[i].layer].first, curves[i].series))
+			curves[i].layer++;
+	}
+	r = make_room(s, curves, count);
+	if (r == 0)
+		sweep(s, curves, count);
+	return r;
+}
+
 int graphstack_make(const struct series *series, struct graphstack *ret_stack)
 {
 	struct graphstack s = { .layers = 0 };
 	struct curve_at *curves = NULL;
+	struct group *groups = NULL;
 	size_t count = 0;
 	int r = 0;
 
-	for (const struct series *i = series; i && belongs(i, series); i = i->next)
+	for (const struct series *i = series; i && i->source == series->source; i = i->next)
 		count++;
 	if (count) {
 		curves = calloc(count, sizeof(*curves));
-		if (!curves)
-			return -ENOMEM;
-		for (size_t i = 0; i < count; i++, series = series->next)
-			curves[i] = (struct curve_at){ .series = series, .size = area(series) };
-		qsort(curves, count, sizeof(*curves), larger_first);
-		s.layers = count < GRAPHSTACK_LAYERS ? count : GRAPHSTACK_LAYERS;
-		s.others = count - s.layers;
-		for (size_t i = 0; i < s.layers; i++)
-			s.layer[i] = curves[i].series;
-		r = make_room(&s, curves, count);
+		groups = calloc(count, sizeof(*groups));
+		r = curves && groups ? 0 : -ENOMEM;
+		for (size_t i = 0; i < count && r == 0; i++, series = series->next)
+			curves[i].series = series;
 		if (r == 0)
-			sweep(&s, curves, count);
+			r = stack_up(&s, curves, count, groups);
 	}
 	free(curves);
+	free(groups);
 	if (r < 0) {
 		graphstack_done(&s);
 		return r;

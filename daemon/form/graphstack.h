@@ -11,15 +11,15 @@
 struct graphstack {
 	const struct series *layer[GRAPHSTACK_LAYERS];	/* the largest first, which is lowest */
 	size_t layers;
-	size_t others;			/* so many curves in the area on top */
+	size_t others;			/* so many reasons or vCPUs in the area on top */
 	size_t count;			/* of stretches of time in which no curve changes */
 	double *from, *to;		/* they do not overlap; a hole lies between them */
 	double *top;			/* [stretch * (layers + (others > 0)) + layer] */
 };
 
 /*
- * Stack the curves of one boot and source that @series begins with. Where one curve has a hole
- * and another has not, it adds nothing. Returns 0 or -ENOMEM; graphstack_done() frees.
+ * Stack the curves of one source that @series begins with; those of the same reason or vCPU, in
+ * several boots, are one layer. Where one curve has a hole and another has not, it adds nothing. Returns 0 or -ENOMEM; graphstack_done() frees.
  */
 int graphstack_make(const struct series *series, struct graphstack *ret_stack);
 void graphstack_done(struct graphstack *stack);

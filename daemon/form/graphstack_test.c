@@ -146,6 +146,16 @@ static void test_others(void)
 	ok(graphstack_make(curves, &stack) == 0 && stack.layers == 1 && stack.others == 0,
 	       "the other source stands by itself");
 	graphstack_done(&stack);
+	curves[1] = curves[0];
+	curves[0].next = &curves[1];
+	curves[1].boot.id = 2;
+	curves[1].next = NULL;
+	for (size_t i = 0; i < curves[1].count; i++)
+		numbers[1][0][i] = numbers[0][0][i] + 10000;
+	curves[1].t = numbers[1][0];
+	ok(graphstack_make(curves, &stack) == 0 && stack.layers == 1 && stack.to[stack.count - 1] > 10000,
+	   "a reason is one layer in all boots");
+	graphstack_done(&stack);
 	ok(graphstack_make(NULL, &stack) == 0 && stack.count == 0, "nothing is nothing");
 	graphstack_done(&stack);
 }

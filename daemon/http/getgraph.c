@@ -110,10 +110,6 @@ static bool read_stacked(struct apipart *c, struct apicurves *s)
 {
 	struct query_filter filter = s->filter;
 
-	if (!s->boot.number) {
-		answer_fail(c->answer, 400, "areas upon each other are of one boot: name it");
-		return false;
-	}
 	for (int source = 0; source < SOURCES; source++) {
 		if (filter.sources && !(filter.sources & 1 << source))
 			continue;
