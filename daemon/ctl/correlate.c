@@ -38,6 +38,12 @@ static void print_name(const char *kind, const char *name, int columns)
 	printf("%s%*s", text, columns - width, "");
 }
 
+/* What the daemon calls an option. */
+static const char *parameter_of(const char *option)
+{
+	return strcmp(option, "max-lag") == 0 ? "max_lag" : option;
+}
+
 /* Ask for @what with the options that were given, as parameters of those names. */
 static int ask(const struct command_context *ctx, const struct command_option *options,
 	       const char *vm, const char *what, const struct client_param *usual, char **ret_text)
@@ -49,10 +55,8 @@ static int ask(const struct command_context *ctx, const struct command_option *o
 		bool is_usual = usual && strcmp(usual->name, options[i].name) == 0;
 
 		if (ctx->values[i])
-			params[count++] = (struct client_param){
-				strcmp(options[i].name, "max-lag") == 0 ? "max_lag" : options[i].name,
-				ctx->values[i]
-			};
+			params[count++] = (struct client_param){ parameter_of(options[i].name),
+								 ctx->values[i] };
 		else if (is_usual && !ctx->json)
 			params[count++] = *usual;
 	}
@@ -77,12 +81,14 @@ static void print_pair(json_t *pair)
 	char number[32] = "";
 
 	if (json_is_integer(reason) && !*text_of(y, "reason_name"))
-		(void)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(reason));
+		(void)snprintf(number, sizeof(number), "%lld",
+			       (long long)json_integer_value(reason));
 	print_name(text_of(y, "kind"), *number ? number : text_of(y, "reason_name"), 24);
 	printf("  ");
 	print_name(text_of(x, "kind"), text_of(x, "name"), COLUMNS_NAME);
-	printf(" %c%+8.3f %+8.3f %6g s %6lld\n", json_is_true(json_object_get(pair, "notable")) ? '*' : ' ',
-	       number_of(pair, "spearman"), number_of(pair, "pearson"), number_of(pair, "lag"),
+	printf(" %c%+8.3f %+8.3f %6g s %6lld\n",
+	       json_is_true(json_object_get(pair, "notable")) ? '*' : ' ', number_of(pair, "spearman"),
+	       number_of(pair, "pearson"), number_of(pair, "lag"),
 	       (long long)json_integer_value(json_object_get(pair, "n")));
 }
 
@@ -91,8 +97,8 @@ static void print_pairs(json_t *root, json_t *pairs)
 	size_t i, known = 0;
 	json_t *pair;
 
-	printf("%-24s  %-*s  %8s %8s %8s %6s\n", "EXITS", COLUMNS_NAME, "WORKLOAD", "SPEARMAN", "PEARSON",
-	       "LAG", "N");
+	printf("%-24s  %-*s  %8s %8s %8s %6s\n", "EXITS", COLUMNS_NAME, "WORKLOAD", "SPEARMAN",
+	       "PEARSON", "LAG", "N");
 	json_array_foreach(pairs, i, pair) {
 		if (!json_is_number(json_object_get(pair, "spearman")))
 			continue;
@@ -100,8 +106,8 @@ static void print_pairs(json_t *root, json_t *pairs)
 		known++;
 	}
 	if (known)
-		printf("* is more than chance alone would do in %lld tests; a lag above 0: exits follow.\n",
-		       (long long)json_integer_value(json_object_get(root, "tests")));
+		printf("* is more than chance alone would do in %lld tests; a lag above 0: "
+		       "exits follow.\n", (long long)json_integer_value(json_object_get(root, "tests")));
 	else
 		printf("Nothing is known of any pair: %s.\n",
 		       text_of(json_array_get(pairs, 0), "why"));

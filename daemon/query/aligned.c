@@ -26,7 +26,8 @@ struct reading {
 	size_t wants_count;
 	struct aligned *aligned;
 	struct growing *growing;
-	struct alignedlists_events times[KEY_KINDS];	/* of lists, by kind; reasons': of the part */
+	/* Of lists, by kind; of reasons, when they were known in the part. */
+	struct alignedlists_events times[KEY_KINDS];
 	/* The part and source being read, and which wants that is for. */
 	uint32_t part;
 	struct spans_want spans_wants[WANTS_MAX];
