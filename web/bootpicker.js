@@ -91,7 +91,8 @@ export class BootPicker {
 		return this.options();
 	}
 
-	// The boots of the VM written that are not there yet, newest first.
+	// The boots of the VM written that are not there yet, newest first; the one before the
+	// last of the list is offered.
 	async options() {
 		const vm = this.page.find(this.vm.value);
 		this.vm.setAttribute("aria-invalid", String(!vm));
@@ -100,8 +101,11 @@ export class BootPicker {
 		if (vm?.id !== this.chosen)
 			return;
 		const free = boots.filter(b => !this.boots.some(c => same(c, { vm: vm.id, boot: b.boot })));
-		setOptions(this.boot, free.length ? free.map(b => [String(b.boot), bootWords(b)]) :
-			[["", vm ? "no other boot" : "no such VM"]]);
+		const last = this.boots?.at(-1);
+		const before = free.find(b => last?.vm === vm.id && b.boot < last.boot);
+		if (setOptions(this.boot, free.length ? free.map(b => [String(b.boot), bootWords(b)]) :
+			[["", vm ? "no other boot" : "no such VM"]]) && before)
+			this.boot.value = before.boot;
 		this.add.disabled = this.boot.disabled = !free.length;
 	}
 }

@@ -13,13 +13,14 @@ export function choice(label, options, change) {
 	return { select, root: h("label", {}, `${label} `, select) };
 }
 
-// Replaces the options, [[value, text], ...], if they are others.
+// Replaces the options, [[value, text], ...], if they are others, which it returns.
 export function setOptions(select, options) {
 	const key = JSON.stringify(options);
-	if (select.dataset.key !== key) {
-		select.dataset.key = key;
-		select.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
-	}
+	if (select.dataset.key === key)
+		return false;
+	select.dataset.key = key;
+	select.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+	return true;
 }
 
 // Buttons of which one is pressed, with the same options.

@@ -208,11 +208,13 @@ await run(OPTIONS, t => {
 		assert.equal(param("boots"), `${vm}:${boots[1].boot},${vm}:${boots[0].boot}`);
 	});
 
-	t.test("one boot alone asks for another", async () => {
-		await t.open(`#view=compare&boots=${all[0]}`);
+	t.test("one boot alone asks for another, and offers the one before", async () => {
+		await t.open(`#view=compare&boots=${all[1]}`);
 		await t.until("a hint", () => page.locator("#view-compare .hint").innerText(), s => /^Add a second boot/.test(s));
+		await t.until("the boot before", () => choice("Boot").inputValue(), v => v === all[0].split(":")[1]);
 		await view.getByRole("button", { name: "Add", exact: true }).click();
 		await drawn(2);
+		assert.equal(param("boots"), `${all[1]},${all[0]}`);
 	});
 
 	t.test("the view, to look at", () => open(all.slice(0, 2).concat(all.at(-1)).join(",")));
