@@ -95,8 +95,10 @@ static void put_title(FILE *f, json_t *root)
 	put_name(f, *text_of(vm, "name") ? text_of(vm, "name") : text_of(vm, "id"), 200);
 	if (json_is_integer(boot))
 		fprintf(f, ", boot %lld", (long long)json_integer_value(boot));
-	fprintf(f, "\n%s to %s UTC", words_time(from, number_of(root, "from"), 0),
-		words_time(to, number_of(root, "to"), 0));
+	fputc('\n', f);
+	if (json_is_number(json_object_get(root, "to")))
+		fprintf(f, "%s to %s UTC", words_time(from, number_of(root, "from"), 0),
+			words_time(to, number_of(root, "to"), 0));
 	if (*source)
 		fprintf(f, ", counted by the %s", source);
 	fputs("\n\n", f);

@@ -45,8 +45,11 @@ static void write_facts(FILE *f, const struct report *r)
 {
 	char text[WORDS_MAX];
 
-	fprintf(f, "<p class=\"about\">%s", words_time(text, r->from, 0));
-	fprintf(f, " to %s UTC", words_time(text, r->to, 0));
+	fputs("<p class=\"about\">", f);
+	if (r->to > 0) {
+		fprintf(f, "%s to ", words_time(text, r->from, 0));
+		fprintf(f, "%s UTC", words_time(text, r->to, 0));
+	}
 	if (r->has_source)
 		fprintf(f, " &#183; counted by %s",
 			r->source == SOURCE_GUEST ? "the guest itself" : "the host");
@@ -180,6 +183,7 @@ static void write_limits(FILE *f, const struct report *r)
 	}
 	fputs(count ? "</ul>\n" : r->complete ? "<p>Nothing is missing: every exit from the VM's creation on "
 						"is in these numbers.</p>\n" : "", f);
+	htmltables_boots(f, r);
 	htmltables_sources(f, r);
 	write_cost(f, r);
 	fputs("</section>\n", f);

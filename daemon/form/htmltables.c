@@ -400,6 +400,32 @@ void htmltables_marks(FILE *f, const struct report *report)
 	fputs("</section>\n", f);
 }
 
+static void boot_row(FILE *f, const struct report *r, const struct boot *b)
+{
+	double end = b->closed_ns ? b->closed_ns / 1e9 : r->to;
+	char text[WORDS_MAX];
+
+	fprintf(f, "<tr><th scope=\"row\" class=\"no\">%u</th><td>%s</td>", b->number,
+		words_time(text, b->opened_ns / 1e9, 0));
+	seconds_cell(f, end > b->opened_ns / 1e9, end - b->opened_ns / 1e9);
+	fprintf(f, "<td>%s</td><td><bdi>", b->closed_ns ? "ended" : "goes on");
+	html_text(f, *b->kernel ? b->kernel : "not known");
+	fputs("</bdi></td></tr>\n", f);
+}
+
+void htmltables_boots(FILE *f, const struct report *report)
+{
+	const struct report *r = report;
+
+	if (r->has_boot || r->boots_count == 0)
+		return;
+	begin_table(f, r->boots_all > r->boots_count ? "The latest boots of the range" : "Boots of the range");
+	HEADS(f, "Boot", TEXT "Began, UTC", "Duration", TEXT "State", TEXT "Kernel");
+	for (size_t i = 0; i < r->boots_count; i++)
+		boot_row(f, r, &r->boots[i]);
+	end_table(f);
+}
+
 void htmltables_sources(FILE *f, const struct report *report)
 {
 	static const char *const words[SOURCES] = { "the guest itself", "the host" };

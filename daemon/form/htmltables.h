@@ -12,6 +12,7 @@ void htmltables_phases(FILE *f, const struct report *report);
 void htmltables_reasons(FILE *f, const struct report *report);
 void htmltables_bursts(FILE *f, const struct report *report);
 void htmltables_marks(FILE *f, const struct report *report);
+void htmltables_boots(FILE *f, const struct report *report);
 void htmltables_sources(FILE *f, const struct report *report);
 
 #endif

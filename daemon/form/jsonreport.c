@@ -289,10 +289,11 @@ int jsonreport_text(const struct report *report, char **ret_text)
 	json_t *root;
 
 	story_summary(r, summary);
-	root = json_pack("{so so so so sf sf sf sb so ss}", "vm", jsonparts_vm(&r->vm), "boot",
+	root = json_pack("{so so so so so so sf sb so ss}", "vm", jsonparts_vm(&r->vm), "boot",
 			 jsonparts_count(r->has_boot, r->boot.number), "boots", boots_of(r), "source",
 			 r->has_source ? json_string(jsonparts_source(r->source)) : json_null(), "from",
-			 r->from, "to", r->to, "seconds", r->to - r->from, "complete", r->complete,
+			 real_or_null(r->to > 0, r->from), "to", real_or_null(r->to > 0, r->to), "seconds",
+			 r->to - r->from, "complete", r->complete,
 			 "exits", jsonparts_count(r->has_source, r->exits), "summary", summary);
 	if (!root)
 		return jsonparts_finish(NULL, ret_text);

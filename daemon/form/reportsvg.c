@@ -109,13 +109,19 @@ static void write_phases(FILE *f, const struct report *r, const struct plot *p)
 /* All of them as a line below; those that the report looks into as areas with a number. */
 static void write_bursts(FILE *f, const struct report *r, const struct plot *p)
 {
+	double last = 0;
+
 	for (size_t i = 0; i < r->burst_count; i++) {
 		const struct burst *b = &r->burst[i].burst;
 		double x = x_of(p, b->from), width = fmax(x_of(p, b->to) - x, 1.5);
 
-		fprintf(f, "<rect class=\"burst\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>"
-			   "<text class=\"number\" x=\"%.1f\" y=\"%d\">%zu</text>",
-			x, TOP, width, BOTTOM - TOP, x + width / 2, TOP - 4, i + 1);
+		fprintf(f, "<rect class=\"burst\" x=\"%.1f\" y=\"%d\" width=\"%.1f\" height=\"%d\"/>", x, TOP,
+			width, BOTTOM - TOP);
+		/* Where several are side by side the first of them has its number. */
+		if (x + width / 2 - last < 1.5 * LETTER)
+			continue;
+		last = x + width / 2;
+		fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%d\">%zu</text>", last, TOP - 4, i + 1);
 	}
 	fputs("<path class=\"bursts\" d=\"", f);
 	for (size_t i = 0; i < r->bursts.count; i++) {

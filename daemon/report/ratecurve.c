@@ -22,10 +22,12 @@ static void fill(struct ratecurve *c, const struct series *series)
 		for (size_t i = 0; i < s->count; i++) {
 			struct bursts_interval *x = &c->intervals[c->count];
 
-			/* Where a clock was set back, or boots overlap, time goes on all the same. */
+			/* Where a clock was set back, what comes twice is left out: rates stay as they are. */
 			x->begin = fmax(s->t[i] - s->dt[i], end);
 			x->end = fmax(s->t[i], x->begin);
 			x->count = round(s->v[i] * s->dt[i]);
+			if (x->begin > s->t[i] - s->dt[i])
+				x->count *= (x->end - x->begin) / s->dt[i];
 			x->apart = i == 0;
 			c->events[c->count] = events;
 			c->seconds[c->count] = seconds;

@@ -10,7 +10,7 @@
 #define RATECURVE_MAX 100000
 
 struct ratecurve {
-	struct bursts_interval *intervals;	/* by time, of one boot behind the other */
+	struct bursts_interval *intervals;	/* by time, without overlap, of one boot behind the other */
 	size_t count;
 	double *events, *seconds;		/* before each interval, and at the end: count + 1 */
 	struct distribution distribution;	/* of their rates, if there are any */

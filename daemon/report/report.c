@@ -15,6 +15,9 @@
 /* So much less than all of the time may be covered by a report that is complete. */
 #define UNCOVERED_S 0.001
 
+/* What JSON's integers have room for. */
+#define EXITS_MAX 9e18
+
 static bool admits(const struct query_filter *filter, enum sample_source source)
 {
 	return !filter->sources || filter->sources & 1U << source;
@@ -64,8 +67,9 @@ static int read_exits(struct query *query, const struct query_filter *filter, st
 			first = fmin(first, s->min[i]);
 			last = fmax(last, s->max[i]);
 		}
+		/* A guest may claim anything. */
 		if (last > first)
-			r->exits += llround(last - first);
+			r->exits += (uint64_t)fmin(round(last - first), EXITS_MAX);
 	}
 	series_free(series);
 	if (r->exits < r->sums.exits)

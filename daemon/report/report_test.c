@@ -91,10 +91,11 @@ static bool agrees(const struct history *h, int64_t from_ns, int64_t to_ns, cons
 	struct ratecurve_part part = ratecurve_between(&r->curve, -INFINITY, INFINITY);
 	uint64_t workload = r->guest.workload.value[WORKLOAD_forks];
 
+	/* What is under a clock that was set back is left out of the curve, and of nothing else. */
 	return r->sums.exits == slow.exits && near(r->sums.covered_s, slow.seconds, 1e-9) &&
 	       workload == slow.forks && r->exits >= r->sums.exits &&
 	       (!r->has_reasons || r->totals.exits == slow.reasons) && part.events <= slow.exits &&
-	       part.events >= 0.98 * slow.exits && columns_agree(r) &&
+	       part.events >= 0.6 * slow.exits && columns_agree(r) &&
 	       (r->curve.count == 0 || (r->from >= h->opened_ns / 1e9 - 1 && r->to >= r->from));
 }
 

@@ -11,6 +11,9 @@
 /* A first interval that is longer than this hides something. */
 #define FIRST_S 3
 
+/* A smaller share of the time that is known is told of. */
+#define KNOWN 0.98
+
 /* Behind what is in @text already. */
 static void __attribute__((format(printf, 2, 3))) say(char text[STORY_MAX], const char *fmt, ...)
 {
@@ -114,8 +117,10 @@ void story_summary(const struct report *report, char text[STORY_MAX])
 		    words_count(count, r->exits), r->exits == 1 ? "" : "s");
 		return;
 	}
-	say(text, "In %s%s the guest left its CPU%s %s time%s, %s times a second on average.",
-	    words_seconds(time, r->to - r->from), is_on ? " so far" : "",
+	say(text, "In %s%s", words_seconds(time, r->to - r->from), is_on ? " so far" : "");
+	if (r->curve.distribution.seconds < KNOWN * (r->to - r->from))
+		say(text, ", of which %s are known,", words_seconds(time, r->curve.distribution.seconds));
+	say(text, " the guest left its CPU%s %s time%s, %s times a second on average.",
 	    r->has_boot && r->boot.vcpus > 1 ? "s" : "", words_count(count, r->exits),
 	    r->exits == 1 ? "" : "s", words_number(rate, r->curve.distribution.mean));
 	say_time(r, text);
