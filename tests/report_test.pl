@@ -162,6 +162,24 @@ my %found = map { $_->{id} => $_ } @{ $trace->{findings} };
 ok($found{lost} && $found{bursty} && !$found{pause}, 'findings');
 like($found{lost}{figure}, qr/^15 % of the vCPUs' time/, 'with their figure');
 
+serve('debian-vmx');
+{
+	my ($boot) = boots('guest');
+	my @rows = grep { length $_->{exits} } csv('guest', '?boot=1&source=guest');
+	my $r = report('guest', 'source=guest');
+	my $known = sum0(map { $rows[$_]{after_gap} ? 0 : $rows[$_]{exits} - $rows[$_ - 1]{exits} } 1 .. $#rows);
+	is($boot->{cause}, 'found', 'debian-vmx: a VM that was found running');
+	is($r->{exits}, $rows[-1]{exits} - $rows[0]{exits}, 'all exits from its first sample on');
+	is($r->{missing}{exits}, $r->{exits} - $known, 'of these so many over a gap');
+	my ($g) = grep { $rows[$_]{after_gap} } 1 .. $#rows;
+	isnear($r->{missing}{seconds}, ($rows[$g]{t_ns} - $rows[$g - 1]{t_ns}) / 1e9, 'which took that long', 1e-3);
+	is(sum0(map { $_->{count} } @{ $r->{reasons} }), $known, 'no reason has them');
+	is(sum0(map { $_->{exits} // 0 } @{ $r->{phases} }), $known, 'no phase either');
+	ok(!$r->{complete} && !defined $r->{phases}[0]{exits}, 'and it says that it is not complete, nor what the firmware did');
+	like("@{ $r->{limits} }", qr/ran before vmexitd saw it.*goes on.*1 gap of .*the agent did not run in time\. [\d,]+ exits/, 'in words, too');
+	check_html(html('guest'), 'debian-vmx');
+}
+
 # ---- HTML ----
 sub check_html { my ($r, $name) = @_;
 	my $text = $r->{content};
@@ -184,6 +202,7 @@ sub check_html { my ($r, $name) = @_;
 	is(scalar(() = $text =~ /<table>/g), scalar(() = $text =~ /<caption>/g), 'each table has a caption');
 	is_deeply([$text =~ /<th(?![^>]*scope=)[^>]*>/g] // [], [map { '<thead>' } $text =~ /<thead>/g], 'each head has a scope');
 	return $text }
+serve('trace-1hz');
 my $text = check_html(html('guest'), 'trace-1hz');
 like($text, qr/836,465/, 'all exits are in it');
 like($text, qr{<rect class="burst".*?<text class="number"[^>]*>5</text>}s, 'the bursts are marked in the graph');
@@ -205,6 +224,7 @@ ok(!html('guest')->{headers}{'content-disposition'}, 'or to look at');
 my $words = ctl('report', 'guest');
 ok($words->{status} == 0 && $words->{err} eq '', 'vmexitctl report');
 like($words->{out}, qr/^VM exits of guest, boot 1\n.*836,465 times.*What to look at.*Exits by reason.*\nmsr +351,260 .*What was marked.* reads 1\n/s, 'in words');
+like($words->{out}, qr/\nMost time away from the guest: interrupt \(3 min 38 s\), msr .*\nLeast frequent: write_dr0 \(2\),/s, 'what took most time, and what hardly came');
 is_deeply([grep { length > 80 } split /\n/, $words->{out}], [], 'in lines that fit');
 is_deeply(decode_json(ctl('--json', 'report', 'guest')->{out}), $trace, '--json: as the daemon has it');
 is_deeply(decode_json(ctl('report', '--format=json', '--source=guest', 'guest')->{out}), $trace, '--format=json');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/ctl/reporttext.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #define REASONS_MAX 12
 #define NAME_COLUMNS 24
+#define FEW 4				/* that a sentence names */
 
 static const char *text_of(json_t *object, const char *key)
 {
@@ -169,21 +171,85 @@ static void put_phases(FILE *f, json_t *root)
 	}
 }
 
+static const char *name_of(json_t *reason, char text[64])
+{
+	const char *name = text_of(reason, "name");
+
+	if (*name)
+		snprintf(text, 64, "%s", name);
+	else
+		snprintf(text, 64, "reason %lld",
+			 (long long)json_integer_value(json_object_get(reason, "number")));
+	return text;
+}
+
 static void put_reason(FILE *f, json_t *reason)
 {
 	char name[64];
 
-	if (*text_of(reason, "name"))
-		snprintf(name, sizeof(name), "%s", text_of(reason, "name"));
-	else
-		snprintf(name, sizeof(name), "reason %lld",
-			 (long long)json_integer_value(json_object_get(reason, "number")));
-	fprintf(f, "%-*s", NAME_COLUMNS, name);
+	fprintf(f, "%-*s", NAME_COLUMNS, name_of(reason, name));
 	put_cell(f, json_object_get(reason, "count"), 12, whole);
 	put_cell(f, json_object_get(reason, "share"), 12, words_share);
 	put_cell(f, json_object_get(reason, "handling"), 12, words_seconds);
 	put_cell(f, json_object_get(reason, "away"), 12, words_seconds);
 	fputc('\n', f);
+}
+
+static bool is_idle(json_t *reason)
+{
+	return strcmp(text_of(reason, "class"), "idle") == 0;
+}
+
+/* The reason with the largest @key below @limit; NULL: there is none above zero. */
+static json_t *largest_below(json_t *reasons, const char *key, double limit)
+{
+	json_t *reason, *found = NULL;
+	size_t i;
+
+	json_array_foreach(reasons, i, reason) {
+		double value = number_of(reason, key);
+
+		if (!is_idle(reason) && value < limit && value > (found ? number_of(found, key) : 0))
+			found = reason;
+	}
+	return found;
+}
+
+/* The dearest ones, by time away where that is known. */
+static void put_dearest(FILE *f, json_t *reasons, int width)
+{
+	bool away = largest_below(reasons, "away", HUGE_VAL) != NULL;
+	const char *key = away ? "away" : "handling";
+	double limit = HUGE_VAL;
+	char line[512], name[64], time[WORDS_MAX];
+	json_t *reason;
+	int len;
+
+	if (!largest_below(reasons, key, limit))
+		return;
+	len = snprintf(line, sizeof(line), "Most time %s:", away ? "away from the guest" : "in handling");
+	for (int i = 0; i < FEW && (reason = largest_below(reasons, key, limit)); i++) {
+		limit = number_of(reason, key);
+		len += snprintf(line + len, sizeof(line) - len, "%s %s (%s)", i ? "," : "",
+				name_of(reason, name), words_seconds(time, limit));
+	}
+	put_words(f, line, 0, width);
+}
+
+static void put_rarest(FILE *f, json_t *reasons, int width)
+{
+	char line[512] = "Least frequent:", name[64], n[WORDS_MAX];
+	int len = (int)strlen(line), put = 0;
+
+	for (size_t i = json_array_size(reasons); i-- > 0 && put < FEW;) {
+		json_t *reason = json_array_get(reasons, i);
+
+		if (is_idle(reason) || number_of(reason, "count") == 0)
+			continue;
+		len += snprintf(line + len, sizeof(line) - len, "%s %s (%s)", put++ ? "," : "",
+				name_of(reason, name), whole(n, number_of(reason, "count")));
+	}
+	put_words(f, line, 0, width);
 }
 
 static void put_reasons(FILE *f, json_t *root, int width)
@@ -198,7 +264,7 @@ static void put_reasons(FILE *f, json_t *root, int width)
 	fprintf(f, "%-*s %12s %12s %12s %12s\n", NAME_COLUMNS, "reason", "exits", "of all", "handling",
 		"away");
 	json_array_foreach(reasons, i, reason) {
-		if (strcmp(text_of(reason, "class"), "idle") == 0)
+		if (is_idle(reason))
 			continue;
 		if (put < REASONS_MAX) {
 			put_reason(f, reason);
@@ -207,11 +273,14 @@ static void put_reasons(FILE *f, json_t *root, int width)
 			more++;
 		}
 	}
-	if (!more)
-		return;
-	snprintf(line, sizeof(line), "and %s that are less frequent; --format=json lists all, "
-		 "--format=html says what they are", words_count(n, more));
-	put_words(f, line, 0, width);
+	if (more) {
+		snprintf(line, sizeof(line), "and %s more; --format=json lists all, --format=html says "
+			 "what they are", words_count(n, more));
+		put_words(f, line, 0, width);
+	}
+	fputc('\n', f);
+	put_dearest(f, reasons, width);
+	put_rarest(f, reasons, width);
 }
 
 /* "marked: fio writes, fio reads": names in lines of @width. */

@@ -126,8 +126,12 @@ static void phase_row(FILE *f, const struct report *r, const struct phases_part 
 	}
 	fprintf(f, "<tr><th scope=\"row\">%s%s</th>", bootphase_name(p->name), p->is_on ? " (goes on)" : "");
 	seconds_cell(f, true, phases_seconds(p));
-	count_cell(f, p->exits.sum);
-	bar_cell(f, all, all ? (double)p->exits.sum / all : 0);
+	/* Of what no sample is about nothing is known. */
+	if (p->exits.ns)
+		count_cell(f, p->exits.sum);
+	else
+		cell(f, false, "");
+	bar_cell(f, all && p->exits.ns, all ? (double)p->exits.sum / all : 0);
 	number_cell(f, rated, rate);
 	share_cell(f, handled, handling);
 	share_cell(f, was_away, away);

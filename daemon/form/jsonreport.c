@@ -204,11 +204,11 @@ static json_t *phase_of(const struct report *r, const struct phases_part *p)
 	bool was_away = phases_share(&r->phases.boot, &p->away, &away);
 	uint64_t all = r->phases.total.exits.sum;
 
-	return json_pack("{ss so so sf sI so so so so sb}", "name", bootphase_name(p->name), "from",
+	return json_pack("{ss so so sf so so so so so sb}", "name", bootphase_name(p->name), "from",
 			 jsonparts_seconds(p->from_ns), "to",
 			 p->is_on ? json_null() : jsonparts_seconds(p->to_ns), "seconds", seconds, "exits",
-			 (json_int_t)p->exits.sum, "share",
-			 real_or_null(all, all ? (double)p->exits.sum / all : 0), "rate",
+			 jsonparts_count(p->exits.ns, p->exits.sum), "share",
+			 real_or_null(all && p->exits.ns, all ? (double)p->exits.sum / all : 0), "rate",
 			 real_or_null(rated, rate), "handling_share", real_or_null(handled, handling),
 			 "away_share", real_or_null(was_away, away), "complete", p->complete);
 }
