@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use IO::Socket::INET;
+use IO::Uncompress::Gunzip qw(gunzip);
 use JSON::PP;
 use List::Util qw(uniq);
 use lib "$FindBin::Bin/lib";
@@ -74,6 +75,12 @@ for my $path ('/api/v1/vms', '/api/v1/sparklines') {
 	my %whole = map { $_ => 1 } grep { (eval { decode_json($_) } // {})->{vms} } uniq(@answers);
 	is(scalar(grep { $whole{$_} } @answers), 100, "$path: 100 clients at once have a whole answer");
 	ok(uniq(@answers) <= 3, 'the same, but where time went on');
+	my $r = $http->get("$url$path", { headers => { 'Accept-Encoding' => 'br, gzip' } });
+	gunzip(\$r->{content} => \my $text);
+	is(scalar(keys %{ (eval { decode_json($text) } // {})->{vms} }), VMS, 'and compressed') if $path =~ /sparklines/;
+	is(scalar @{ (eval { decode_json($text) } // {})->{vms} // [] }, VMS, 'and compressed') if $path =~ /vms$/;
+	is($r->{headers}{'content-encoding'}, 'gzip', 'which is said');
+	ok(length $r->{content} < length($text) / 5, sprintf('in %d bytes for %d', length $r->{content}, length $text));
 }
 close $_ for @clients;
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');

@@ -4,6 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
+
+/* Fits in a packet anyway. */
+#define GZIP_LEAST 1400
+
+/* The largest window, with gzip's header. */
+#define GZIP_WINDOW (15 + 16)
 
 #define ENTRIES (sizeof(((struct answercache *)0)->entry) / sizeof(struct answercache_entry))
 
@@ -12,12 +19,51 @@ struct answertext {
 	size_t *held;
 	size_t size;
 	char *bytes;
+	bool tried;			/* to compress it */
+	size_t gzip_size;
+	unsigned char *gzip;		/* or NULL */
 };
 
 const char *answertext_bytes(const struct answertext *text, size_t *ret_size)
 {
 	*ret_size = text->size;
 	return text->bytes;
+}
+
+/* Returns the size, 0 for want of memory. */
+static size_t compress_to(const struct answertext *text, unsigned char **ret_gzip)
+{
+	z_stream z = { .next_in = (unsigned char *)text->bytes, .avail_in = text->size };
+	unsigned char *gzip;
+	size_t room;
+
+	if (text->size > UINT32_MAX / 2 ||
+	    deflateInit2(&z, Z_BEST_SPEED, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+		return 0;
+	room = deflateBound(&z, text->size);
+	gzip = malloc(room);
+	z.next_out = gzip;
+	z.avail_out = room;
+	if (!gzip || deflate(&z, Z_FINISH) != Z_STREAM_END) {
+		free(gzip);
+		gzip = NULL;
+		z.total_out = 0;
+	}
+	room = z.total_out;
+	(void)deflateEnd(&z);
+	*ret_gzip = gzip;
+	return room;
+}
+
+const char *answertext_gzip(struct answertext *text, size_t *ret_size)
+{
+	if (!text->tried && text->size >= GZIP_LEAST) {
+		text->gzip_size = compress_to(text, &text->gzip);
+		*text->held += text->gzip_size;
+	}
+	text->tried = true;
+	*ret_size = text->gzip_size;
+	return (const char *)text->gzip;
 }
 
 struct answertext *answertext_use(struct answertext *text)
@@ -32,7 +78,8 @@ void answertext_drop(void *p)
 
 	if (!text || --text->users > 0)
 		return;
-	*text->held -= text->size;
+	*text->held -= text->size + text->gzip_size;
+	free(text->gzip);
 	free(text->bytes);
 	free(text);
 }

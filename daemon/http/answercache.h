@@ -40,6 +40,8 @@ void answercache_done(struct answercache *cache);
 
 /* A shared text; whoever has one ends with answertext_drop(). */
 const char *answertext_bytes(const struct answertext *text, size_t *ret_size);
+/* The same compressed, made by the first who asks; NULL where that is not worth it. */
+const char *answertext_gzip(struct answertext *text, size_t *ret_size);
 struct answertext *answertext_use(struct answertext *text);
 void answertext_drop(void *text);
 

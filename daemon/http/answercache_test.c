@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "guest-agent/shared/tap.h"
 
@@ -106,10 +107,42 @@ static void test_bounds(void)
 	ok(held == 0, "and goes when it was read");
 }
 
+static void test_gzip(void)
+{
+	struct answercache cache = { .held = &held };
+	static char text[200001], back[200001];
+	z_stream z = { .next_out = (unsigned char *)back, .avail_out = sizeof(back) };
+	struct answer answer;
+	size_t size, again;
+	const char *gzip;
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = 'a' + i / 7 % 26;
+	put(&cache, "/big", &none, made(text, 200, 500));
+	put(&cache, "/small", &none, made("small", 200, 500));
+	(void)answercache_get(&cache, "/small", &none, 7, 1000, &answer);
+	ok(!answertext_gzip(answer.shared, &size), "what is small is not compressed");
+	answertext_drop(answer.shared);
+	(void)answercache_get(&cache, "/big", &none, 7, 1000, &answer);
+	gzip = answertext_gzip(answer.shared, &size);
+	ok(gzip && size < 20000 && held == 200005 + size, "what is big is, and counted: %zu", size);
+	ok(answertext_gzip(answer.shared, &again) == gzip && again == size, "once");
+	z.next_in = (unsigned char *)gzip;
+	z.avail_in = size;
+	ok(inflateInit2(&z, 31) == Z_OK && inflate(&z, Z_FINISH) == Z_STREAM_END &&
+		   z.total_out == 200000 && memcmp(back, text, 200000) == 0,
+	   "and the same");
+	(void)inflateEnd(&z);
+	answertext_drop(answer.shared);
+	answercache_done(&cache);
+	ok(held == 0, "nothing is held then");
+}
+
 int main(void)
 {
 	test_get();
 	test_not_kept();
 	test_bounds();
+	test_gzip();
 	return done_testing();
 }

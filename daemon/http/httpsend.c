@@ -97,16 +97,33 @@ enum MHD_Result httpsend_text(struct http_request *request)
 	return send_response(request, hand_over(request, text, *text ? strlen(*text) : 0));
 }
 
+const char *httpsend_header(struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+static bool accepts_gzip(struct http_request *request)
+{
+	const char *encodings = httpsend_header(request, "Accept-Encoding");
+
+	return encodings && strstr(encodings, "gzip");
+}
+
 static enum MHD_Result send_shared(struct http_request *request)
 {
 	struct answertext *text = request->answer.shared;
 	size_t size;
-	const char *bytes = answertext_bytes(text, &size);
+	const char *gzip = accepts_gzip(request) ? answertext_gzip(text, &size) : NULL;
+	const char *bytes = gzip ? gzip : answertext_bytes(text, &size);
 	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
 		size, (void *)bytes, answertext_drop, text);
 
 	if (!response)
 		answertext_drop(text);
+	if (response && gzip)
+		add_header(response, "Content-Encoding", "gzip");
+	if (response)
+		add_header(response, "Vary", "Accept-Encoding");
 	request->answer.shared = NULL;
 	return send_response(request, response);
 }
@@ -117,18 +134,12 @@ enum MHD_Result httpsend_fail(struct http_request *request, int status, const ch
 	return httpsend_text(request);
 }
 
-const char *httpsend_header(struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
 /* The page's parts are part of the program: they change only with it. */
 static enum MHD_Result send_asset(struct http_request *request)
 {
 	const struct asset *asset = request->answer.asset;
 	const char *known = httpsend_header(request, "If-None-Match");
-	const char *encodings = httpsend_header(request, "Accept-Encoding");
-	bool gzip = asset->gzip_size > 0 && encodings && strstr(encodings, "gzip");
+	bool gzip = asset->gzip_size > 0 && accepts_gzip(request);
 	struct MHD_Response *response;
 
 	if (known && strcmp(known, asset->etag) == 0) {
