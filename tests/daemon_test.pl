@@ -64,7 +64,7 @@ for my $format (['svg', 'image/svg+xml', qr/^<\?xml.*<\/svg>\s*$/s], ['png', 'im
 	like($r->{content}, $format->[2], 'is a whole picture');
 }
 my $svg = $http->get("$url/api/v1/vms/played/graph.svg")->{content};
-like($svg, qr/guest, boot 1/, 'the graph names its curve');
+like($svg, qr{<text>exits/s, guest source, boot 1</text>}, "the graph's heading names its curve");
 # One line segment and one step per interval: the path has a point for each end.
 my ($path) = sort { length $b <=> length $a } $svg =~ /<path[^>]* d='([^']*)'/g;
 ok(scalar(() = $path =~ /[ML]?\d+\.?\d*,\d+/g) >= 50, 'and its path has a point for each sample');
