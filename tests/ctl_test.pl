@@ -339,8 +339,11 @@ subtest 'top: the daemon goes away and comes back' => sub {
 	kill('STOP', program());
 	shows('stopped by another', qr/Stopped/);
 	type('fg');
-	shows('in front again', qr/^>web-2 .* $near->{1100}/m);
-	press('?', 'x');
+	ok(wait_for('it to go on', 10, sub { run('ps', '-o', 'stat=', '-p', program())->{out} =~ /^[SR]\S*\+/ }), 'in front again');
+	press('?');
+	shows('its keys work', qr/\A.*keys and columns\n/);
+	press('x');
+	shows('on a screen of its own', qr/\Avmexitctl top .*\n.*\n\n NAME.*\n>web-2 .* $near->{1100}.*\n(.*\n)*\? help.*\n\z/);
 	press('C-c');
 	shows('Ctrl-C', qr/^\$ ?$/m);
 	is_restored('Ctrl-C') };
@@ -384,9 +387,11 @@ subtest 'top: terminals' => sub {
 	my $pid = program();
 	tmux('respawn-pane', '-k', 'bash --norc --noprofile');
 	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'ends what runs in it');
-	type("trap '' HUP; exec $ctl -s $dir/api.sock top");
-	shows('one that nobody says so', qr/^>web-2/m);
-	$pid = state('pane_pid');
+	# In a session of its own, whose terminal this is not.
+	type("setsid $ctl -s $dir/api.sock top");
+	shows('one that nobody tells', qr/^>web-2/m);
+	($pid) = run('ps', '-eo', 'pid=,args=')->{out} =~ m{^ *(\d+) \Q$ctl -s $dir/api.sock top\E *$}m;
+	ok($pid, 'runs');
 	tmux('kill-server');
 	ok(wait_for('it to end', 10, sub { !kill(0, $pid) }), 'does, too') };
 

@@ -326,7 +326,7 @@ static void run_screen(struct top *top)
 		take_signals(top);
 		while (!top->quit && (key = topscreen_key()) != TOPSCREEN_NO_KEY)
 			on_key(top, key);
-		/* Also where nobody says SIGHUP. */
+		/* Also in a session without one, which gets no SIGHUP. */
 		top->quit |= topscreen_is_gone();
 		refresh_data(top);
 		if ((topfeed_take_news(top->feed) && !top->state.paused) || top->stale)
