@@ -94,7 +94,7 @@ subtest 'vmexitctl(1)' => sub {
 		ok($page =~ /^\.It Cm $command\b/m && $synopsis, "$command is in the page");
 		my %letter = reverse $help =~ /^  -(\w), --([a-z-]+)/mg;
 		my @options = $help =~ /^  (?:-\w, )?--([a-z-]+)/mg;
-		is_deeply([grep { my $l = $letter{$_}; $page !~ ($l ? qr/^\.It Fl $l , -$_\b/m : qr/^\.It (?:Fl -[a-z]+ , )*(?:Fl )?(?:-[a-z]+ , )*-$_\b/m) } @options], [], 'with all options and their letters');
+		is_deeply([grep { my $l = $letter{$_}; $page !~ ($l ? qr/^\.It Fl $l , -$_\b/m : qr/^\.It (?:-[a-z-]+ , |Fl (?:-[a-z-]+ , )?)*-$_\b/m) } @options], [], 'with all options and their letters');
 		is_deeply([grep { my $l = $letter{$_} // 'none'; !/^(json|socket|help|version)$/ && $synopsis !~ /-$_\b|^\.Op Fl $l\b/m } @options], [], 'its own ones in its synopsis');
 	}
 	my ($keys) = $page =~ /^Keys:\n(.*?)^\.El/ms;
@@ -433,6 +433,9 @@ subtest 'top for a pipe' => sub {
 	ok(wait_for('an error', 20, sub { slurp("$dir/top.out") =~ /"error":"vmexitd does not answer since / }), 'when the daemon goes, each line says so');
 	ok(serve(), 'until it is back');
 	ok(wait_for('no error', 20, sub { slurp("$dir/top.out") =~ /"error":"[^\n]*\n(?:.*\n)*.*"error":null\}\n\z/ }), 'and then no more');
+	rename("$dir/v.db", "$dir/gone.db");
+	ok(wait_for('its illness', 20, sub { slurp("$dir/top.out") =~ /"error":"vmexitd stores no samples: [^"]+"\}\n\z/ }), 'and that it stores nothing, if so');
+	rename("$dir/gone.db", "$dir/v.db");
 	is(stop('top', 'TERM') & 127, POSIX::SIGTERM(), 'it ends when told to');
 	unlike(slurp("$dir/top.log"), qr/./, 'without a complaint') };
 
