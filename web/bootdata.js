@@ -47,11 +47,11 @@ export class BootData {
 		const clock = v => v === null ? undefined : (boot.opened + v).toFixed(6);
 		const range = { boot: boot.boot, from: clock(from), to: clock(to), points };
 		Object.assign(this, { from: from ?? -Infinity, to: to ?? Infinity });
-		const stack = this.rank(signal).then(() => this.loadStack(range, signal));
 		const [rates, sums] = await Promise.all([
 			api.series(vm, { ...range, kind: KINDS.join() }, signal),
 			api.series(vm, { ...range, kind: "count", mode: "cumulative" }, signal),
-			this.events(signal)]);
+			this.events(signal),
+			this.rank(signal).then(() => this.loadStack(range, signal))]);
 		const of = (answer, source, kind) =>
 			join(answer.series.filter(s => s.source === source && s.kind === kind), boot.opened);
 		for (const source of SOURCES) {
@@ -59,7 +59,6 @@ export class BootData {
 				this.tracks[source][kind] = of(rates, source, kind);
 			this.tracks[source].sum = of(sums, source, "count");
 		}
-		await stack;
 		this.merged = rates.series.some(s => s.t.some((t, i) => s.min[i] !== s.max[i]));
 		return this;
 	}

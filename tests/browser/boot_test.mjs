@@ -171,12 +171,15 @@ await run(OPTIONS, t => {
 			buttons => buttons.map(b => [b.dataset.id, b.querySelector(".label").textContent.trim()]));
 
 		t.test("the stack has the most frequent reasons, and all others as one", async () => {
-			const source = /guest/.test(await page.locator(".phases .hint").innerText()) ? "guest" : "host";
-			const { total: { reasons } } = await api("phases", `?source=${source}`);
-			const first = reasons.filter(r => r.count > 0).sort((a, b) => b.count - a.count).slice(0, 8);
-			const shown = await legend();
-			assert.deepEqual(shown.slice(0, -1), first.map(r => [String(r.number), r.name]));
-			assert.deepEqual(shown.at(-1), ["other", "all others"]);
+			const source = (await page.locator("[aria-label='Who counts'] [aria-pressed='true']").innerText()).toLowerCase();
+			const both = async () => {
+				const { total: { reasons } } = await api("phases", `?source=${source}`);
+				const first = reasons.filter(r => r.count > 0).sort((a, b) => b.count - a.count).slice(0, 8);
+				return [await legend(), [...first.map(r => [String(r.number), r.name]), ["other", "all others"]]];
+			};
+			// Of a VM that runs, the order may have just changed.
+			const [shown] = await t.until("the reasons", both, ([a, b]) => JSON.stringify(a) === JSON.stringify(b));
+			assert.ok(shown.length > 2);
 		});
 
 		t.test("a reason is hidden by its button, and shown again", async () => {
@@ -208,27 +211,32 @@ await run(OPTIONS, t => {
 
 		t.test("the other source's view is as well, of what it counted", async () => {
 			const { boots } = await api("boots");
-			const other = boots[0].sources.host && await button("Guest").getAttribute("aria-pressed") === "true" ? "Host" : null;
-			if (other === null)
-				return;
-			await button(other).click();
-			await t.until("host", () => page.locator(".phases .hint").innerText(), text => /^Seen by the host/.test(text));
-			assert.match(page.url(), /source=host/);
-			await button("Guest").click();
-			await t.until("guest", () => page.locator(".phases .hint").innerText(), text => /^Seen by the guest/.test(text));
+			for (const [name, source] of [["Host", "host"], ["Guest", "guest"]]) {
+				if (!boots[0].sources[source]) {
+					assert.equal(await button(name).isDisabled(), true);
+					continue;
+				}
+				await button(name).click();
+				await t.until(source, () => button(name).getAttribute("aria-pressed"), pressed => pressed === "true");
+				assert.match(page.url(), new RegExp(`source=${source}`));
+				const { total: { exits } } = await api("phases", `?source=${source}`);
+				assert.ok(exits > 0);
+				await t.drawn("stack-chart");
+			}
 		});
 
 		t.test("phases are those of the daemon, with their exits", async () => {
-			const { phases, opened } = await api("phases", "?source=guest");
 			const rows = page.locator(".phases tbody tr");
-			await t.until("rows", () => rows.count(), n => n === phases.length);
-			for (const [i, phase] of phases.entries()) {
+			const { phases, opened } = await t.until("as many rows", async () => ({ ...await api("phases", "?source=guest"),
+				rows: await rows.filter({ visible: true }).count() }), a => a.rows === a.phases.filter(p => p.name !== "unknown").length);
+			for (const [i, phase] of phases.filter(p => p.name !== "unknown").entries()) {
 				const cells = await rows.nth(i).locator("th, td").allInnerTexts();
 				assert.equal(cells[0], phase.name);
 				assert.ok(Math.abs(number(cells[1]) - (phase.from - opened)) < 0.06 || /:/.test(cells[1]), cells[1]);
 				// The last one goes on while the VM runs.
-				if (phase.to !== null)
-					assert.equal(number(cells[3]), Math.round(phase.exits));
+				if (phase.to === null)
+					continue;
+				assert.equal(number(cells[3]), Math.round(phase.exits));
 				const top = phase.reasons.reduce((a, b) => b.count > a.count ? b : a);
 				assert.ok(cells[7].startsWith(top.name), `${cells[7]}: ${top.name}`);
 			}
@@ -236,14 +244,21 @@ await run(OPTIONS, t => {
 
 		t.test("a phase's name zooms to it, and so does Startup to all until the end of the boot", async () => {
 			const { phases, opened } = await api("phases", "?source=guest");
-			const phase = phases.find(p => p.name === "userspace");
-			await button("userspace").click();
-			await t.until("zoom", chart, c => Math.abs(c.from - (phase.from - opened)) < 0.01 && Math.abs(c.to - (phase.to - opened)) < 0.01);
-			await button("Startup").click();
-			await t.until("start", chart, c => Math.abs(c.from) < 0.01 && Math.abs(c.to - (phase.to - opened)) < 0.01);
-			assert.equal(await button("Startup").getAttribute("aria-pressed"), "true");
+			const phase = phases.filter(p => p.to !== null && p.name !== "unknown").at(-1);
+			if (phase) {
+				await button(phase.name).click();
+				await t.until("zoom", chart, c => Math.abs(c.from - (phase.from - opened)) < 0.01 && Math.abs(c.to - (phase.to - opened)) < 0.01);
+			}
+			const running = phases.at(-1).name === "running";
+			assert.equal(await button("Startup").isVisible(), running);
+			if (running) {
+				const to = phases.at(-1).from - opened;
+				await button("Startup").click();
+				await t.until("start", chart, c => Math.abs(c.from) < 0.01 && Math.abs(c.to - to) < 0.01);
+				assert.equal(await button("Startup").getAttribute("aria-pressed"), "true");
+			}
 			await button("Whole boot").click();
-			await t.until("whole", chart, c => c.to > phase.to - opened && Math.abs(c.from) < 0.01);
+			await t.until("whole", chart, c => c.to > phases.at(-1).from - opened && Math.abs(c.from) < 0.01);
 		});
 	}
 });

@@ -93,7 +93,7 @@ await run({ gap: { type: "string" }, lie: { type: "string" } }, t => {
 		await rows.first().getByRole("link").focus();
 		await page.keyboard.press("ArrowDown");
 		const name = await page.evaluate(() => document.activeElement.textContent);
-		assert.equal(name, (await column("name"))[1]);
+		assert.equal(name, (await column("name"))[Math.min(1, t.vms.length - 1)]);
 		await page.keyboard.press("Enter");
 		await t.until("the VM", () => page.locator("#title").innerText(), text => text === name);
 		await page.goBack();
