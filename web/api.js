@@ -106,11 +106,13 @@ export class Live {
 			return this.ready;
 		clearTimeout(this.timer);
 		this.source?.close();
+		this.given?.();		// who waits for the one before
 		const source = this.source = new EventSource(url(`${API}/live`, { detail, after: this.last }));
 		this.detail = detail;
 		for (const name of ["hello", "sample", "vms", "lost"])
 			source.addEventListener(name, event => this.deliver(name, event));
 		return this.ready = new Promise(resolve => {
+			this.given = resolve;
 			source.onopen = () => {
 				resolve();
 				this.up();

@@ -21,7 +21,8 @@ const UNITS = { count: "exits/s", handling: "1", away: "1" };
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
 const PENDING_MS = 150;		// moves in so short a time ask once
-const RANK_EVERY_MS = 5000;	// phases and top reasons of a boot that goes on
+const RANK_EVERY_S = [5, 60];	// phases and top reasons of a boot that goes on: least, most
+const RANK_AGE = 20;		// and so often as this part of its age
 const MARGIN = 0.5;		// of a window, to both sides, for moving
 
 function name(chart, title) {
@@ -58,7 +59,7 @@ export class Boot {
 			this.charts.stack.root, this.charts.exits.root, this.charts.sum.root,
 			this.phases.root, this.summary.root);
 		setInterval(() => this.moves() && this.invalidate(), 1000);
-		setInterval(() => this.moves() && this.rank(), RANK_EVERY_MS);
+		setInterval(() => this.moves() && this.rank(), RANK_EVERY_S[0] * 1000);
 	}
 
 	// ---- the frame's calls ----
@@ -271,8 +272,12 @@ export class Boot {
 	// What becomes another while the boot goes on.
 	async rank() {
 		const { data, abort } = this;
-		if (data.boot.closed !== null || data.to !== Infinity)
+		const now = this.page.now();
+		const age = now - data.boot.opened;
+		const every = Math.min(Math.max(age / RANK_AGE, RANK_EVERY_S[0]), RANK_EVERY_S[1]);
+		if (data.to !== Infinity || !data.behind && now - (this.ranked ?? 0) < every)
 			return;
+		this.ranked = now;
 		try {
 			const others = await data.rank(abort.signal);
 			await data.events(abort.signal);
@@ -327,8 +332,8 @@ export class Boot {
 		const { parts, whole } = data.stack();
 		const looks = this.looks.assign(data.reasons.map(r => String(r.number)));
 		const curves = parts.map(part => ({ ...part, ...looks.get(part.id) ?? OTHER }));
-		name(chart, { count: "Exits per second by reason", handling: "Handling share by reason",
-			away: "Lost share by reason" }[data.kind]);
+		name(chart, { count: "Exits per second by reason", handling: "Handling, of all vCPUs' time, by reason",
+			away: "Lost, of all vCPUs' time, by reason" }[data.kind]);
 		chart.set({ ...view, unit: UNITS[data.kind], mode: "stacked", curves, whole,
 			marks: events.marksOf(data.marks, data.boot.opened),
 			gaps: events.gapsOf(data.gaps, data.boot.opened, [data.source]) });

@@ -66,7 +66,9 @@ export class Overview {
 				// Rows are laid out one by one, see overview.css: their roles are told for that.
 				h("table", { role: "table", "aria-labelledby": "title" },
 					h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, ...this.heads)), this.body),
-				this.none));
+				this.none),
+			h("p", { class: "hint" }, "Handling: time that vCPUs spent on having exits handled. Lost: time that the ",
+				"guest lost to its exits, without idle time. Both are shares of all its vCPUs' time."));
 	}
 
 	async show(params) {

@@ -197,7 +197,7 @@ await run(OPTIONS, t => {
 		});
 
 		t.test("time instead of counts is one press away, and in the address", async () => {
-			for (const [name, kind, title] of [["Handling", "handling", /^Handling share by reason/], ["Lost", "away", /^Lost share by reason/]]) {
+			for (const [name, kind, title] of [["Handling", "handling", /^Handling, of all vCPUs' time, by reason/], ["Lost", "away", /^Lost, of all vCPUs' time, by reason/]]) {
 				await button(name).click();
 				await t.until(kind, () => page.locator("#stack-title").innerText(), text => title.test(text));
 				await t.until("pressed", () => button(name).getAttribute("aria-pressed"), pressed => pressed === "true");
