@@ -20,6 +20,7 @@ import { SOURCES } from "./track.js";
 const UNITS = { count: "exits/s", handling: "1", away: "1" };
 const KEPT_SAMPLES = 300;	// live samples put behind an answer that was under way
 const RELOAD_AFTER = 1500;	// appended points, before asking for merged ones again
+const FILL_EVERY_S = 5;		// holes of which a guest may have many
 const PENDING_MS = 150;		// moves in so short a time ask once
 const RANK_EVERY_S = [5, 60];	// phases and top reasons of a boot that goes on: least, most
 const RANK_AGE = 20;		// and so often as this part of its age
@@ -76,9 +77,8 @@ export class Boot {
 		this.state = { span: timeline.readSpan(params, { boot: "latest" }),
 			kind: KINDS.includes(kind) ? kind : KINDS[0], source: SOURCES.includes(source) ? source : null };
 		this.state.span.boot ??= "latest";
-		const ready = this.page.detail(vm.id);
+		this.page.detail(vm.id);
 		const boots = await this.ask();
-		await ready;
 		if (vm !== this.vm)
 			return;
 		this.boots = boots;
@@ -130,8 +130,10 @@ export class Boot {
 			this.recent.shift();
 		if (!this.data || this.data.to !== Infinity)
 			return;
-		this.data.take(sample);
-		if (this.data.appended > RELOAD_AFTER)
+		const hole = !this.data.take(sample) && sample.t - (this.filled ?? 0) > FILL_EVERY_S;
+		if (hole)
+			this.filled = sample.t;
+		if (hole || this.data.appended > RELOAD_AFTER)
 			this.soon();
 		this.invalidate();
 	}

@@ -90,12 +90,15 @@ export class BootData {
 		this.gaps = gaps;
 	}
 
-	// A committed sample of this boot.
+	// A committed sample of this boot. False if there is a hole before it: one that was committed
+	// between what was asked for and what the stream began with, or that is known to be missing.
 	take(sample) {
 		if (sample.boot !== this.boot.boot || !this.tracks[sample.source])
-			return;
+			return true;
 		const tracks = this.tracks[sample.source];
 		const point = { t: sample.t - this.boot.opened, dt: sample.dt };
+		const end = lastEnd(tracks.count);
+		const whole = !(point.t - point.dt > end + Math.max(0.05, point.dt / 10));
 		const put = (track, v, more) => append(track, { ...point, ...more, v: v ?? NaN });
 		const rate = sample.exits_rate ?? NaN;
 		if (put(tracks.count, rate))
@@ -105,6 +108,7 @@ export class BootData {
 		put(tracks.sum, sample.exits, { min: Math.max(0, sample.exits - rate * sample.dt), max: sample.exits });
 		if (sample.source === this.source && this.reasons.length)
 			this.takeReasons(sample, put);
+		return whole;
 	}
 
 	takeReasons({ reasons }, put) {
