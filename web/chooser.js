@@ -4,6 +4,7 @@
 import { h, setText, swatch } from "./dom.js";
 
 const SEARCH_FROM = 10;
+const MOST_ROWS = 200;
 
 export class Chooser {
 	// on: pick(ids), or pick(null) for the usual ones. most: that can be chosen.
@@ -13,33 +14,43 @@ export class Chooser {
 		this.on = on;
 		this.rows = new Map();
 		this.search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search the list" });
-		this.search.addEventListener("input", () => this.filter());
+		this.search.addEventListener("input", () => this.show());
 		this.usual = h("button", { type: "button" }, "The usual ones");
 		this.usual.addEventListener("click", () => this.on.pick(null));
 		this.list = h("ul", { class: "choices" });
+		this.more = h("p", { class: "said" });
 		this.said = h("p", { class: "said", role: "status" });
 		this.tools = h("div", { class: "toolbar" }, this.search, this.usual);
-		root.append(this.tools, this.list, this.said);
+		root.append(this.tools, this.list, this.more, this.said);
 	}
 
 	// entries: {id, label, title, text, share (of the longest bar, or NaN), look}; chosen: a Set.
 	set(entries, chosen, picked) {
+		this.entries = entries;
 		this.chosen = chosen;
 		this.usual.hidden = !picked;
 		this.search.hidden = entries.length < SEARCH_FROM;
 		this.tools.hidden = this.usual.hidden && this.search.hidden;
-		const rows = new Map(entries.map(entry => [entry.id, this.rows.get(entry.id) ?? this.row(entry)]));
+		this.show();
+	}
+
+	// What is searched for, as much of it as anybody reads.
+	show() {
+		const wanted = this.search.hidden ? "" : this.search.value.trim().toLowerCase();
+		const found = this.entries.filter(e => e.label.toLowerCase().includes(wanted));
+		const shown = found.slice(0, MOST_ROWS);
+		const rows = new Map(shown.map(entry => [entry.id, this.rows.get(entry.id) ?? this.row(entry)]));
 		const order = [...rows.values()].map(row => row.item);
 		const focus = document.activeElement;
 		this.rows = rows;
 		if (order.length !== this.list.children.length || order.some((item, i) => item !== this.list.children[i])) {
 			this.list.replaceChildren(...order);
-			if (focus?.isConnected && this.list.contains(focus))
+			if (focus !== document.activeElement && this.list.contains(focus))
 				focus.focus();
 		}
-		for (const entry of entries)
+		for (const entry of shown)
 			this.fill(rows.get(entry.id), entry);
-		this.filter();
+		setText(this.more, found.length > shown.length ? `${found.length - shown.length} more: search for them.` : "");
 	}
 
 	row(entry) {
@@ -53,7 +64,6 @@ export class Chooser {
 
 	fill(row, entry) {
 		row.box.checked = this.chosen.has(entry.id);
-		row.label = entry.label;
 		setText(row.name, entry.label);
 		row.name.title = entry.title ?? entry.label;
 		setText(row.text, entry.text);
@@ -78,11 +88,5 @@ export class Chooser {
 		else
 			ids.delete(id);
 		this.on.pick([...ids]);
-	}
-
-	filter() {
-		const wanted = this.search.hidden ? "" : this.search.value.trim().toLowerCase();
-		for (const { item, label } of this.rows.values())
-			item.hidden = !label.toLowerCase().includes(wanted);
 	}
 }

@@ -379,10 +379,9 @@ export class Explore {
 		const { base } = data.range;
 		const state = this.drawn();
 		const sources = state.by === "total" && !state.source ? ["guest", "host"] : [data.source];
-		const opened = wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
+		const { marks, phases } = this.happened(data, wall);
 		this.view = { from, to, wall, live: this.follows(), full: this.full(),
-			marks: [...events.marksOf(data.marks, base), ...opened],
-			phases: wall ? [] : events.phasesOf(data.marks, base),
+			marks, phases,
 			gaps: events.gapsOf(data.gaps, base, sources) };
 		this.panes.set(state, data, data.source);
 		this.panes.draw(this.view, this.nothing());
@@ -390,6 +389,16 @@ export class Explore {
 		this.controls.set(this.state, this.boots, { source: this.source(), follows: this.follows(),
 			open: this.grows() && timeline.follows({ ...this.state.span, from: null }, this.boots),
 			zoomed: this.state.span.from !== null || !!this.before, window: { from: from + base, to: to + base } });
+	}
+
+	// There may be thousands of them, and many drawings.
+	happened({ marks, range: { base } }, wall) {
+		if (this.marks?.of !== marks || this.marks.boots !== this.boots || this.marks.wall !== wall) {
+			const opened = wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
+			this.marks = { of: marks, boots: this.boots, wall, marks: [...events.marksOf(marks, base), ...opened],
+				phases: wall ? [] : events.phasesOf(marks, base) };
+		}
+		return this.marks;
 	}
 
 	nothing() {
@@ -421,12 +430,22 @@ export class Explore {
 	links() {
 		const { state } = this;
 		const source = state.by === "total" ? state.source ?? undefined : this.source();
-		const { kind, mode, reason, vcpu } = kinds.query(state, source, this.data.ids);
-		const graph = ["total", "reason", "vcpu"].includes(state.by) && (state.by !== "reason" || reason) ?
-			{ kind, mode, reason, vcpu, source, stacked: state.stacked && state.by !== "total" ? "yes" : undefined,
-				log: state.log ? "yes" : undefined } : null;
-		this.controls.links(this.vm, this.clock(), source, graph);
+		this.controls.links(this.vm, this.clock(), source, this.graph(source));
 		this.controls.relate.href = this.page.address({ view: "correlate", vm: this.vm.id, ...this.clock() });
 		this.page.links();
+	}
+
+	// What a graph by the daemon takes, null where it draws no such thing.
+	graph(source) {
+		const { by, stacked, log } = this.state;
+		const { kind, mode, reason, vcpu } = kinds.query(this.state, source, this.data.ids);
+		if (!kinds.isExits(by) || by === "reason" && !reason)
+			return null;
+		const areas = stacked && !log && by !== "total";
+		const { from, to } = this.window();
+		// Areas are of one boot there: the one that most of what is in view is likely of.
+		const boot = this.boots.find(b => b.opened < (from + to) / 2) ?? this.boots.at(-1);
+		return { kind, mode, reason, vcpu, source, log: log ? "yes" : undefined,
+			...(areas && { stacked: "yes", boot: this.data.range.boot ?? boot?.boot }) };
 	}
 }

@@ -5,8 +5,8 @@ import * as api from "./api.js";
 import { BY, IDLE_REASON, TOP, isExits, query } from "./explorekinds.js";
 import { append, emptyTrack, lastEnd } from "./track.js";
 
-const LIST_POINTS = 24000;	// of all curves of a list together
-const MOST_POINTS = 4000;
+const LIST_POINTS = 24000;	// of all curves of a list together, which a guest may make long
+const LEAST_POINTS = 24, MOST_POINTS = 4000;	// of a curve
 
 // A series' unit: "1" of what is no share is a plain number.
 const unitOf = s => s.unit === "1" && !["handling", "away", "idle"].includes(s.kind) ? "" : s.unit;
@@ -87,12 +87,12 @@ export class Data {
 			this.ids = state.pick?.filter(id => /^\d+$/.test(id)) ??
 				this.ranking.filter(r => r.number !== IDLE_REASON && r[state.what] > 0).slice(0, TOP).map(r => String(r.number));
 		}
-		const many = ["vcpu", "interrupt", "unit"].includes(state.by);
-		this.points = Math.round(Math.min(MOST_POINTS, points));
+		const most = Math.round(Math.min(MOST_POINTS, points));
+		const listed = ["vcpu", "interrupt", "unit"].includes(state.by) ?
+			Math.round(Math.max(LEAST_POINTS, Math.min(most, LIST_POINTS / await this.breadth(signal)))) : most;
 		await Promise.all(this.queries().map(async ([groups, params, by]) => {
-			const few = many && groups === this.groups ?
-				Math.max(100, Math.min(this.points, LIST_POINTS / this.breadth())) : this.points;
-			const answer = await api.series(vm, { ...params, ...this.params(), points: Math.round(few) }, signal);
+			const answer = await api.series(vm, { ...params, ...this.params(),
+				points: groups === this.groups ? listed : most }, signal);
 			take(groups, answer.series, by, 0);
 		}));
 		Data.seen[state.by] = this.groups.size;
@@ -101,10 +101,15 @@ export class Data {
 		return this;
 	}
 
-	// How many curves a list may have: what was seen last is a good guess.
+	// How many curves a list has, known from the last time or asked for.
 	static seen = {};
-	breadth() {
-		return Data.seen[this.state.by] || 40;
+	async breadth(signal) {
+		const { by } = this.state;
+		if (!Data.seen[by]) {
+			const params = { ...query(this.state, this.source, []), ...this.params(), points: 2 };
+			Data.seen[by] = (await api.series(this.vm, params, signal)).series.length;
+		}
+		return Math.max(1, Data.seen[by]);
 	}
 
 	async events(signal) {

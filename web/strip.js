@@ -7,6 +7,8 @@ import { colour } from "./palette.js";
 export const LANE_PX = 17;
 const LANES = 3;
 const FONT_PX = 11;
+const LEAST_TEXT_PX = 14, MOST_TEXT = 100;
+const NARROW_PX = 6;	// gaps that are not hatched
 
 // Puts intervals ({from, to}) into lanes so that none covers another; what has no room in
 // them is in the last. Returns the lane of each, in the order given.
@@ -46,13 +48,34 @@ export function at({ bands, bars, lines, gaps }, x, near) {
 		...gaps.filter(g => g.from <= x && x < g.to).map(g => `gap: ${g.cause}`)];
 }
 
-function clip(ctx, text, room) {
-	if (ctx.measureText(text).width <= room)
+// Begins and ends nearer to each other than `near` are one; a guest may have made thousands.
+export function runs(spans, near) {
+	const ret = [];
+	for (const [left, right] of [...spans].sort((a, b) => a[0] - b[0])) {
+		const last = ret.at(-1);
+		if (last && left - last[1] < near)
+			last[1] = Math.max(last[1], right);
+		else
+			ret.push([left, right]);
+	}
+	return ret;
+}
+
+// As much of a text as there is room for, in few measurements.
+export function clip(ctx, text, room) {
+	if (room < LEAST_TEXT_PX)
+		return "";
+	let fits = 0, over = Math.min(text.length, MOST_TEXT) + 1;
+	if (over > text.length && ctx.measureText(text).width <= room)
 		return text;
-	let n = text.length;
-	while (n > 1 && ctx.measureText(`${text.slice(0, n)}…`).width > room)
-		n--;
-	return n > 2 ? `${text.slice(0, n)}…` : "";
+	while (over - fits > 1) {
+		const n = (fits + over) >> 1;
+		if (ctx.measureText(`${text.slice(0, n)}…`).width <= room)
+			fits = n;
+		else
+			over = n;
+	}
+	return fits > 2 ? `${text.slice(0, fits)}…` : "";
 }
 
 const edges = (g, { from, to }) => [Math.max(g.left, g.x(Math.max(from, g.from))),
@@ -65,9 +88,12 @@ export function drawUnder(ctx, g, { bands, gaps }, top, ratio) {
 		ctx.fillStyle = colour(i % 2 ? "phase-b" : "phase-a");
 		ctx.fillRect(left, top, right - left, g.bottom - top);
 	});
-	for (const gap of gaps) {
-		const [left, right] = edges(g, gap);
-		hatch(ctx, left, top, Math.max(right - left, 2 * ratio), g.bottom - top, ratio);
+	ctx.fillStyle = colour("gap");
+	for (const [left, right] of runs(gaps.map(gap => edges(g, gap)), 2 * ratio)) {
+		if (right - left < NARROW_PX * ratio)
+			ctx.fillRect(left, top, Math.max(right - left, 2 * ratio), g.bottom - top);
+		else
+			hatch(ctx, left, top, right - left, g.bottom - top, ratio);
 	}
 }
 
@@ -95,8 +121,7 @@ function text(ctx, ratio) {
 	ctx.textBaseline = "middle";
 }
 
-// Above the curves: the lanes over the plot, and the lines through it. plain: all of this
-// chart's lines are dashed.
+// Above the curves: the lanes over the plot, and the lines through it.
 export function drawOver(ctx, g, { bands, bars, lines, rows }, top, ratio) {
 	text(ctx, ratio);
 	const lane = LANE_PX * ratio;
@@ -106,8 +131,13 @@ export function drawOver(ctx, g, { bands, bars, lines, rows }, top, ratio) {
 		ctx.fillStyle = colour("muted");
 		ctx.fillText(clip(ctx, band.label, right - left - 6 * ratio), left + 4 * ratio, ceiling + lane / 2);
 	}
+	const ends = [];
 	for (const bar of bars) {
 		const [left, right] = edges(g, bar);
+		// What is no wider than a line, and where one is already.
+		if (right - left < 2 * ratio && Math.abs(left - ends[bar.row]) < ratio)
+			continue;
+		ends[bar.row] = left;
 		const y = ceiling + bar.row * lane + 1.5 * ratio, height = lane - 3 * ratio;
 		ctx.fillStyle = colour("sunken");
 		ctx.fillRect(left, y, Math.max(right - left, 2 * ratio), height);
@@ -124,8 +154,12 @@ function drawLines(ctx, g, lines, top, ratio) {
 	const labelled = [];
 	ctx.strokeStyle = ctx.fillStyle = colour("mark");
 	ctx.lineWidth = ratio;
+	let before = null;
 	for (const { x, label } of lines) {
 		const left = Math.round(g.x(x)) + 0.5;
+		if (left === before)
+			continue;
+		before = left;
 		ctx.setLineDash([2 * ratio, 3 * ratio]);
 		ctx.beginPath();
 		ctx.moveTo(left, top);

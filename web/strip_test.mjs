@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 import assert from "node:assert/strict";
 import test from "node:test";
-import { at, lanes, layout } from "./strip.js";
+import { at, clip, lanes, layout, runs } from "./strip.js";
 
 test("intervals that overlap are in different lanes, as long as there are any", () => {
 	const list = [{ from: 0, to: 10 }, { from: 2, to: 5 }, { from: 5, to: 6 }, { from: 10, to: 12 }];
@@ -24,4 +24,23 @@ test("what is in view is laid out, what is still on has no end", () => {
 	assert.deepEqual(at(laid, 15.05, 0.1), ["userspace", "work", "now"]);
 	assert.deepEqual(at(laid, 13.5, 0.1), ["userspace", "gap: full"]);
 	assert.equal(layout({ from: 0, to: 1 }).rows, 0);
+});
+
+test("thousands of gaps are drawn as few", () => {
+	const many = Array.from({ length: 5000 }, (_, i) => [i / 10, i / 10 + 0.05]);
+	assert.deepEqual(runs([...many].reverse(), 2), [[0, 499.95]]);
+	assert.deepEqual(runs([[10, 20], [0, 5], [21, 22]], 2), [[0, 5], [10, 22]]);
+	assert.deepEqual(runs([[0, 30], [5, 6], [40, 41]], 2), [[0, 30], [40, 41]]);
+});
+
+test("a label is cut to its room, and a long one is not measured letter by letter", () => {
+	let measured = 0;
+	const ctx = { measureText: text => ({ width: (measured++, text.length * 6) }) };
+	assert.equal(clip(ctx, "compile", 100), "compile");
+	assert.equal(clip(ctx, "compile", 36), "compi…");
+	assert.equal(clip(ctx, "compile", 17), "");
+	assert.equal(clip(ctx, "compile", 10), "");
+	measured = 0;
+	assert.equal(clip(ctx, "x".repeat(100000), 1200), `${"x".repeat(100)}…`);
+	assert.ok(measured < 12, `${measured} times`);
 });

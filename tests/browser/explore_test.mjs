@@ -66,6 +66,12 @@ await run(OPTIONS, t => {
 		await boxes.first().uncheck();
 		await t.until("one less", curves, ids => ids.length === before.length - 1);
 		assert.equal(params().get("pick").split(",").length, before.length - 1);
+		const search = page.getByRole("searchbox", { name: "Search the list" });
+		if (await search.isVisible()) {
+			await search.fill("HL");
+			await t.until("what is searched for", () => list.locator(".name").allInnerTexts(), texts => texts.join() === "hlt");
+			await search.fill("");
+		}
 		await button("The usual ones").click();
 		await t.until("all", curves, ids => ids.length === before.length);
 		assert.equal(params().has("pick"), false);
@@ -83,8 +89,8 @@ await run(OPTIONS, t => {
 		await t.until("a logarithmic axis", axis, ([low]) => low > 0);
 		assert.equal(await button("Stacked").getAttribute("aria-pressed"), "false");
 		await select("What of it").selectOption("away");
-		await t.until("shares", axis, ([, top]) => top <= 10);
-		assert.match(await page.locator("#explore-0 h2").innerText(), /Time away/);
+		await t.until("shares", async () => [...await axis(), await page.locator("#explore-0 h2").innerText()],
+			([, top, heading]) => top <= 10 && /Time away/.test(heading));
 		await t.shot("explore-log");
 	});
 
