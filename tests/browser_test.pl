@@ -30,6 +30,10 @@ my @tests = (
 	['compare', 'fleet', '--live'],
 );
 
+# What a fleet does for a test, upon which signal.
+my @missing = (['gap', 'USR1'], ['lie', 'USR2']);
+my %does = (overview => \@missing, explore => \@missing, boot => [['reboot', 'HUP']]);
+
 # Returns vmexitd's options.
 sub fleet {
 	start('fleet', "$FindBin::Bin/browser/fleet", $dir, 24);
@@ -56,6 +60,7 @@ for (@tests) {
 	my %does = (boot => { reboot => 'HUP' }, map { $_ => { gap => 'USR1', lie => 'USR2' } } qw(overview explore));
 	my $does = $running{fleet} ? $does{$test} : {};
 	push @options, map { ("--$_", "'kill -$does->{$_} $running{fleet}'") } sort keys %{ $does // {} };
+	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } @{ $does{$test} // [] } if $running{fleet};
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
 	my @passed = $out =~ /^ok /mg;
