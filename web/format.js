@@ -42,6 +42,14 @@ export function count(v) {
 	return Math.round(v).toString().replace(/\B(?=(\d{3})+$)/g, NNBSP);
 }
 
+// So many that steps of that size are told exactly: 0.25 takes two.
+function decimalsOf(step) {
+	let decimals = 0;
+	while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6 * step * 10 ** decimals)
+		decimals++;
+	return decimals;
+}
+
 // An axis: as many decimals as its step needs, one prefix for all its labels.
 export function axisNumber(v, step, top) {
 	let scale = 1, prefix = "";
@@ -51,8 +59,7 @@ export function axisNumber(v, step, top) {
 			break;
 		}
 	}
-	const decimals = Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9));
-	return v === 0 ? "0" : (v / scale).toFixed(Math.min(decimals, 6)) + prefix;
+	return v === 0 ? "0" : (v / scale).toFixed(decimalsOf(step / scale)) + prefix;
 }
 
 // Units of /series that are read as another: microseconds a second are a share of a CPU.
@@ -88,8 +95,7 @@ export function unitName(unit) {
 }
 
 export function axisPercent(v, step) {
-	const decimals = Math.max(0, Math.ceil(-Math.log10(step * 100) - 1e-9));
-	return v === 0 ? "0" : (v * 100).toFixed(Math.min(decimals, 6)) + NNBSP + "%";
+	return v === 0 ? "0" : (v * 100).toFixed(decimalsOf(step * 100)) + NNBSP + "%";
 }
 
 const two = n => String(n).padStart(2, "0");

@@ -58,3 +58,11 @@ test("a value is read in its unit", () => {
 	assert.equal(format.axis(250000, 50000, 500000, "us/s"), "25\u202f%");
 	assert.equal(format.axis(2000, 500, 4000, "exits/s"), "2.0\u202fk");
 });
+
+test("an axis tells its steps exactly", () => {
+	assert.deepEqual([0, 250, 500, 750, 1000].map(v => format.axisNumber(v, 250, 1000)),
+		["0", "0.25\u202fk", "0.50\u202fk", "0.75\u202fk", "1.00\u202fk"]);
+	assert.equal(format.axisNumber(4000, 1000, 5000), "4\u202fk");
+	assert.equal(format.axisPercent(0.025, 0.025), "2.5\u202f%");
+	assert.equal(format.axisNumber(0.3, 0.1, 1), "0.3");
+});
