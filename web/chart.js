@@ -41,8 +41,7 @@
 // .plot's attributes are for tests and scripts: data-points (JSON: points in view by curve), data-from
 // and data-to, data-low and data-high of the y axis; and so is performance.mark("first-chart").
 
-/* global uPlot */
-
+import uPlot from "uplot";
 import { $, h, setText } from "./dom.js";
 import { PADDING, xAxis, yAxis } from "./axes.js";
 import * as curves from "./curves.js";
