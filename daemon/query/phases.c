@@ -82,33 +82,13 @@ static void add_field(struct phases_part *part, uint32_t field, const struct sha
 		part->shared += share->shared;
 }
 
-static int by_number(const void *key, const void *entry)
-{
-	uint32_t number = *(const uint32_t *)key;
-	const struct totals_reason *reason = entry;
-
-	return number < reason->number ? -1 : number > reason->number;
-}
-
-/* The sums of a reason, NULL where there are too many already. Returns 0 or -ENOMEM. */
-static int find_reason(struct totals *totals, uint32_t number, struct totals_reason **ret_reason)
-{
-	if (totals->count >= PHASES_REASONS_MAX) {
-		*ret_reason = bsearch(&number, totals->reasons, totals->count,
-				      sizeof(*totals->reasons), by_number);
-		return 0;
-	}
-	*ret_reason = totals_reason(totals, number);
-	return *ret_reason ? 0 : -ENOMEM;
-}
-
 static int add_reason(struct phases_part *part, const struct boot *boot, const struct key *key,
 		      uint64_t sum)
 {
 	double seconds = boot->tsc_khz ? sum / (boot->tsc_khz * 1000.0) : 0;
 	struct totals *t = &part->totals;
 	struct totals_reason *reason;
-	int r = find_reason(t, key->id, &reason);
+	int r = totals_reason(t, key->id, &reason);
 
 	if (r < 0 || !reason)
 		return r;
@@ -274,7 +254,7 @@ static int add_part(struct phases_part *total, const struct phases_part *part)
 	for (size_t i = 0; i < part->totals.count; i++) {
 		const struct totals_reason *from = &part->totals.reasons[i];
 		struct totals_reason *into;
-		int r = find_reason(&total->totals, from->number, &into);
+		int r = totals_reason(&total->totals, from->number, &into);
 
 		if (r < 0)
 			return r;

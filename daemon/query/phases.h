@@ -13,9 +13,6 @@
 #include "daemon/query/bootphase.h"
 #include "daemon/query/totals.h"
 
-/* A guest that has more reasons than this in a phase, or in all: the others are in no list. */
-#define PHASES_REASONS_MAX 512
-
 /* A counter's increase, and the time that it is known of; without that nothing is known. */
 struct phases_sum {
 	uint64_t sum, ns;

@@ -316,6 +316,8 @@ static void test_many_reasons(void)
 {
 	struct history h = { .dir = "/tmp/vmexit-history-XXXXXX" };
 	struct testsample_reason reasons[400];
+	struct query_filter filter = { .vm_id = 1 };
+	struct totals totals;
 	struct phases phases;
 	struct store *store;
 	struct query *query;
@@ -345,14 +347,18 @@ static void test_many_reasons(void)
 	    phases_read(query, &of, SOURCE_GUEST, &phases) < 0)
 		abort();
 	ok(phases.count == 3 && phases.total.exits.sum == 2000 &&
-		   phases.parts[0].totals.count == PHASES_REASONS_MAX &&
+		   phases.parts[0].totals.count == TOTALS_REASONS_MAX &&
 		   phases.parts[1].totals.count == 400 &&
-		   phases.total.totals.count == PHASES_REASONS_MAX,
+		   phases.total.totals.count == TOTALS_REASONS_MAX,
 	   "of reasons without end only so many are listed, in a phase and in all");
-	ok(phases.parts[0].totals.reasons[PHASES_REASONS_MAX - 1].handling_cycles == 7 &&
+	ok(phases.parts[0].totals.reasons[TOTALS_REASONS_MAX - 1].handling_cycles == 7 &&
 		   phases.total.totals.reasons[0].handling_cycles == 7,
 	   "and of these all is known");
 	phases_done(&phases);
+	ok(totals_read(query, &filter, SOURCE_GUEST, &totals) == 0 &&
+		   totals.count == TOTALS_REASONS_MAX,
+	   "nor in a range");
+	totals_done(&totals);
 	query_free(query);
 	history_done(&h);
 }

@@ -37,26 +37,32 @@ static size_t place_of(const struct totals *t, uint32_t number)
 	return low;
 }
 
-struct totals_reason *totals_reason(struct totals *totals, uint32_t number)
+int totals_reason(struct totals *totals, uint32_t number, struct totals_reason **ret_reason)
 {
 	struct totals *t = totals;
 	size_t at = place_of(t, number);
 
-	if (at < t->count && t->reasons[at].number == number)
-		return &t->reasons[at];
+	*ret_reason = NULL;
+	if (at < t->count && t->reasons[at].number == number) {
+		*ret_reason = &t->reasons[at];
+		return 0;
+	}
+	if (t->count == TOTALS_REASONS_MAX)
+		return 0;
 	if (t->count == t->room) {
 		size_t room = t->room ? 2 * t->room : 64;
 		struct totals_reason *more = realloc(t->reasons, room * sizeof(*more));
 
 		if (!more)
-			return NULL;
+			return -ENOMEM;
 		t->reasons = more;
 		t->room = room;
 	}
 	for (size_t i = t->count++; i > at; i--)
 		t->reasons[i] = t->reasons[i - 1];
 	t->reasons[at] = (struct totals_reason){ .number = number };
-	return &t->reasons[at];
+	*ret_reason = &t->reasons[at];
+	return 0;
 }
 
 /* All exits tell the time; so it is known where a reason did not occur. */
@@ -98,6 +104,7 @@ static int add_spans(void *ctx, size_t want, const struct key *key, const struct
 	struct summing *s = ctx;
 	struct totals_reason *reason;
 	uint64_t sum = 0;
+	int r;
 
 	for (size_t i = 0; i < count; i++) {
 		sum += spans[i].point.sum;
@@ -108,11 +115,10 @@ static int add_spans(void *ctx, size_t want, const struct key *key, const struct
 		return 0;
 	s->any = true;
 	s->totals->reason_namespace = s->boot->reason_namespace;
-	reason = totals_reason(s->totals, key->id);
-	if (!reason)
-		return -ENOMEM;
-	add_sum(s, want, reason, sum);
-	return 0;
+	r = totals_reason(s->totals, key->id, &reason);
+	if (r == 0 && reason)
+		add_sum(s, want, reason, sum);
+	return r;
 }
 
 int totals_read(struct query *query, const struct query_filter *filter,
