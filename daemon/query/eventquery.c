@@ -216,16 +216,18 @@ int eventquery_detail(struct query *query, const struct boot *boot, enum sample_
 	while (!(found && !last)) {
 		struct block block;
 
-		r = blocks_next(b, boot->id, source, after, INT64_MIN, INT64_MAX, &block);
+		r = query_part_check(query);
+		if (r == 0)
+			r = blocks_next(b, boot->id, source, after, INT64_MIN, INT64_MAX, &block);
 		if (r == -ENOENT)
 			break;
+		if (r < 0 && r != -EBADMSG)
+			return r;
 		after = block.to_sequence;
 		if (r == -EBADMSG)
 			continue;
-		if (r == 0) {
-			r = find_in(block.chunk, last, ret_detail);
-			chunk_free(block.chunk);
-		}
+		r = find_in(block.chunk, last, ret_detail);
+		chunk_free(block.chunk);
 		if (r < 0)
 			return r;
 		found |= r;

@@ -311,6 +311,21 @@ static void test_known(void)
 	history_done(&h);
 }
 
+static void test_limit(struct query *query, const struct boot *boot)
+{
+	atomic_bool cancelled = false;
+	struct phases phases;
+
+	query_limit(query, 60000, &cancelled);
+	if (ok(phases_read(query, boot, SOURCE_GUEST, &phases) == 0, "what does not take long is read"))
+		phases_done(&phases);
+	cancelled = true;
+	ok(phases_read(query, boot, SOURCE_GUEST, &phases) == -ECANCELED, "unless it is cancelled");
+	cancelled = false;
+	query_limit(query, 0, &cancelled);
+	ok(phases_read(query, boot, SOURCE_GUEST, &phases) == -ETIMEDOUT, "or takes longer than it may");
+}
+
 /* A guest that makes up reasons, other ones in each sample. */
 static void test_many_reasons(void)
 {
@@ -359,6 +374,7 @@ static void test_many_reasons(void)
 		   totals.count == TOTALS_REASONS_MAX,
 	   "nor in a range");
 	totals_done(&totals);
+	test_limit(query, &of);
 	query_free(query);
 	history_done(&h);
 }

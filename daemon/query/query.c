@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon/store/db.h"
 #include "daemon/query/querypart.h"
@@ -59,6 +60,8 @@ struct query {
 	sqlite3_stmt *stmt[STMTS];
 	struct blocks blocks;
 	unsigned int depth;		/* of query_part_begin() */
+	int64_t until_ms;		/* monotonic; 0: no limit */
+	const atomic_bool *cancelled;	/* or NULL */
 	/* The boot that rows of query_since() refer to; successive rows share it. */
 	struct boot boot;
 	struct query_vm vm;
@@ -100,6 +103,27 @@ void query_free(struct query *query)
 	if (query->db)
 		(void)sqlite3_close(query->db);
 	free(query);
+}
+
+static int64_t monotonic_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancelled)
+{
+	query->until_ms = monotonic_ms() + ms;
+	query->cancelled = cancelled;
+}
+
+int query_part_check(const struct query *query)
+{
+	if (query->cancelled && atomic_load(query->cancelled))
+		return -ECANCELED;
+	return query->until_ms && monotonic_ms() >= query->until_ms ? -ETIMEDOUT : 0;
 }
 
 /* Bind integers to a statement's first parameters. */

@@ -6,6 +6,8 @@
 #ifndef DAEMON_QUERY_H
 #define DAEMON_QUERY_H
 
+#include <stdatomic.h>
+
 #include "daemon/base/record.h"
 
 struct query;
@@ -40,6 +42,12 @@ struct row_pair {
 /* Open the database at @path for reading. Returns 0 or -errno. Not to be shared by threads. */
 int query_open(const char *path, struct query **ret_query);
 void query_free(struct query *query);
+
+/*
+ * From now on reading fails with -ETIMEDOUT once @ms have passed, or -ECANCELED once *@cancelled;
+ * this is looked at before each boot's curves and each chunk of them are read.
+ */
+void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancelled);
 
 /* Each calls @fn for every result, while it returns 0. Returns 0, -errno, or what @fn returned. */
 typedef int (*query_vm_fn)(void *ctx, const struct query_vm *vm);

@@ -25,6 +25,9 @@ uint8_t *query_part_lists(struct query *query, bool before);
 int query_part_begin(struct query *query);
 void query_part_end(struct query *query);
 
+/* Whether reading may go on: 0, -ETIMEDOUT or -ECANCELED, see query_limit(). */
+int query_part_check(const struct query *query);
+
 /*
  * Of @boot: what of it is quarantined, all in all, or the gap that ended last. Returns 0,
  * -ENOENT or -errno.

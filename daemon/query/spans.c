@@ -16,6 +16,7 @@
  * and what it is up to is done, whichever tier served it.
  */
 struct reader {
+	struct query *query;
 	struct blocks *blocks;
 	const struct spans_of *of;
 	uint64_t after;			/* what is up to it is done */
@@ -50,6 +51,14 @@ static bool overlaps(const struct reader *r, int tier, const struct archive_entr
 	int64_t width_ns = rollup_width_ns[tier];
 
 	return e->to_ns + width_ns >= r->of->from_ns && e->from_ns - width_ns <= r->of->to_ns;
+}
+
+/* A chunk, for chunk_free(). */
+static int load(struct reader *r, const struct archive_entry *entry, struct chunk **ret_chunk)
+{
+	int e = query_part_check(r->query);
+
+	return e < 0 ? e : archive_load(r->blocks->archive, entry->id, ret_chunk);
 }
 
 static void done_to(struct reader *r, uint64_t sequence)
@@ -108,7 +117,7 @@ static int read_sample_chunk(struct reader *r, const struct archive_entry *entry
 		*r->samples += entry->samples;
 		return 0;
 	}
-	e = archive_load(r->blocks->archive, entry->id, &chunk);
+	e = load(r, entry, &chunk);
 	if (e < 0)
 		return e;
 	range.after = range.after > entry->from_sequence - 1 ? range.after
@@ -218,7 +227,7 @@ static int read_bucket_chunk(struct reader *r, int tier, const struct archive_en
 		*r->samples += entry->samples;
 		return 0;
 	}
-	e = archive_load(r->blocks->archive, entry->id, &chunk);
+	e = load(r, entry, &chunk);
 	if (e == 0) {
 		e = rollup_read_buckets(chunk, &buckets);
 		if (e == 0) {
@@ -340,8 +349,10 @@ static int narrow(struct reader *r, int tier, uint64_t *upto)
 /* A reader of @of on one state of the database, to be ended with end_reading() after 0. */
 static int begin_reading(struct query *query, const struct spans_of *of, struct reader *r)
 {
-	*r = (struct reader){ .blocks = query_part_blocks(query), .of = of };
-	return query_part_begin(query);
+	int e = query_part_check(query);
+
+	*r = (struct reader){ .query = query, .blocks = query_part_blocks(query), .of = of };
+	return e < 0 ? e : query_part_begin(query);
 }
 
 static void end_reading(struct query *query, struct reader *r)
