@@ -80,7 +80,10 @@ sub many_at_a_time {
 	is(scalar(grep { join('', <$_>) =~ m{^HTTP/1.1 200 .*"pairs":}s } @asked), 12, 'and each is, in its turn');
 	# All of these cannot wait.
 	my %status;
-	for my $s (map { ask('correlate?max_lag=2') } 1 .. 60) {
+	my @asked_more = map { ask('correlate?max_lag=2') } 1 .. 60;
+	my @last = map { ask($_) } qw(phases reasons distribution);
+	is(scalar(grep { join('', <$_>) =~ m{^HTTP/1.1 503 } } @last), 3, 'nor can phases and sums: they are computed likewise');
+	for my $s (@asked_more) {
 		my ($code, $text) = join('', <$s>) =~ m{^HTTP/1.1 (\d+) .*\r\n\r\n(.*)}s;
 		$status{ $code // 'none' }++;
 		is($code, 503, 'a refusal') unless ($text // '') =~ /"pairs":|"error":"other answers that take long are being made; try again"/;

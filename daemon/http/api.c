@@ -1,47 +1,92 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/api.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/http/apipart.h"
 #include "web/assets.h"
 
+/* LATER: in a thread of its own, since what a guest sent decides how long it takes. */
+enum route_when { NOW, LATER };
+
 struct route {
 	const char *path;
+	enum route_when when;
 	void (*get)(struct apipart *c);
 };
 
 static const struct route routes[] = {
-	{ "/healthz", get_health },
-	{ "/api/v1/vms", get_vms },
-	{ "/api/v1/sparklines", get_sparklines },
-	{ "/api/v1/reasons", get_reasons },
-	{ "/api/v1/storage", get_storage },
-	{ "/api/v1/live", get_live },
-	{ "/api/v1/compare", get_compare },
+	{ "/healthz", NOW, get_health },
+	{ "/api/v1/vms", NOW, get_vms },
+	{ "/api/v1/sparklines", NOW, get_sparklines },
+	{ "/api/v1/reasons", NOW, get_reasons },
+	{ "/api/v1/storage", NOW, get_storage },
+	{ "/api/v1/live", NOW, get_live },
+	{ "/api/v1/compare", LATER, get_compare },
 };
 
 /* Below /api/v1/vms/VM/. */
 static const struct route vm_routes[] = {
-	{ "boots", get_boots },
-	{ "series", get_series },
-	{ "marks", get_marks },
-	{ "gaps", get_gaps },
-	{ "reasons", get_boot_reasons },
-	{ "distribution", get_distribution },
-	{ "phases", get_phases },
-	{ "correlate", get_correlate },
-	{ "scatter", get_scatter },
-	{ "attribution", get_attribution },
-	{ "samples.csv", get_csv },
-	{ "samples.jsonl", get_jsonl },
-	{ "graph.svg", get_svg },
-	{ "graph.png", get_png },
-	{ "graph.pdf", get_pdf },
-	{ "report.json", get_report_json },
-	{ "report.html", get_report_html },
+	{ "boots", NOW, get_boots },
+	{ "series", NOW, get_series },
+	{ "marks", NOW, get_marks },
+	{ "gaps", NOW, get_gaps },
+	{ "reasons", LATER, get_boot_reasons },
+	{ "distribution", LATER, get_distribution },
+	{ "phases", LATER, get_phases },
+	{ "correlate", NOW, get_correlate },
+	{ "scatter", NOW, get_scatter },
+	{ "attribution", NOW, get_attribution },
+	{ "samples.csv", NOW, get_csv },
+	{ "samples.jsonl", NOW, get_jsonl },
+	{ "graph.svg", NOW, get_svg },
+	{ "graph.png", NOW, get_png },
+	{ "graph.pdf", NOW, get_pdf },
+	{ "report.json", NOW, get_report_json },
+	{ "report.html", NOW, get_report_html },
 };
+
+/* A request that a handler answers in a thread of its own. */
+struct order {
+	void (*get)(struct apipart *c);
+	struct params params;		/* the texts are there until the request has ended */
+	struct query_vm vm;
+};
+
+static void get_in_thread(struct answer *answer, struct query *query)
+{
+	struct order order = *(const struct order *)answer->order;
+	struct apipart c = {
+		.query = query,
+		.params = &order.params,
+		.answer = answer,
+		.vm = order.vm,
+	};
+
+	order.get(&c);
+}
+
+static void get_route(struct apipart *c, const struct route *route)
+{
+	struct order *order;
+
+	if (route->when == NOW) {
+		route->get(c);
+		return;
+	}
+	order = malloc(sizeof(*order));
+	if (!order) {
+		apipart_fail_reading(c, -ENOMEM);
+		return;
+	}
+	*order = (struct order){ .get = route->get, .params = *c->params, .vm = c->vm };
+	c->answer->kind = ANSWER_LATER;
+	c->answer->later = get_in_thread;
+	c->answer->order = order;
+}
 
 static void say_pages(struct answer *answer)
 {
@@ -67,7 +112,7 @@ static void get_below_vm(struct apipart *c, const char *rest)
 		memcpy(name, rest, slash - rest);
 		name[slash - rest] = '\0';
 		if (apipart_vm(c, name))
-			vm_routes[i].get(c);
+			get_route(c, &vm_routes[i]);
 		return;
 	}
 	say_pages(c->answer);
@@ -104,7 +149,7 @@ void api_get(struct query *query, const char *path, struct params *params,
 	c.answer = ret_answer;
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
 		if (strcmp(routes[i].path, path) == 0) {
-			routes[i].get(&c);
+			get_route(&c, &routes[i]);
 			return;
 		}
 	}

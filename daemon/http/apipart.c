@@ -5,10 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void apipart_fail(struct answer *answer, int r)
+{
+	if (r == -ETIMEDOUT)
+		answer_fail(answer, 503, "reading that takes too long; ask for a shorter range");
+	else if (r == -ECANCELED)
+		answer_fail(answer, 503, "vmexitd is ending; try again when it runs");
+	else
+		answer_fail(answer, r == -ENOMEM ? 503 : 500,
+			    "the database could not be read (%s); vmexitd's log says more",
+			    strerror(-r));
+}
+
 void apipart_fail_reading(struct apipart *c, int r)
 {
-	answer_fail(c->answer, r == -ENOMEM ? 503 : 500,
-		 "the database could not be read (%s); vmexitd's log says more", strerror(-r));
+	apipart_fail(c->answer, r);
 }
 
 bool apipart_known(struct apipart *c, const char *known)

@@ -28,6 +28,7 @@ struct apipart {
 bool apipart_known(struct apipart *c, const char *known);
 
 /* The answer to a function of query or form that failed with @r. */
+void apipart_fail(struct answer *answer, int r);
 void apipart_fail_reading(struct apipart *c, int r);
 
 /* The answer is the JSON in answer->text, or says that making it failed with @r. */

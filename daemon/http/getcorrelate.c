@@ -79,9 +79,7 @@ static void finish(struct answer *answer, int r)
 		answer_fail(answer, 404,
 			    "there are no exits in that range; /series shows what there is");
 	} else if (r < 0) {
-		answer_fail(answer, r == -ENOMEM ? 503 : 500,
-			    "the database could not be read (%s); vmexitd's log says more",
-			    strerror(-r));
+		apipart_fail(answer, r);
 	} else {
 		answer->status = 200;
 		answer->kind = ANSWER_TEXT;

@@ -48,8 +48,7 @@ static void make_report(struct answer *answer, struct query *query)
 			       : jsonreport_text(report, &answer->text);
 	report_free(report);
 	if (r < 0) {
-		answer_fail(answer, r == -ENOMEM ? 503 : 500,
-			    "the database could not be read (%s); vmexitd's log says more", strerror(-r));
+		apipart_fail(answer, r);
 		return;
 	}
 	answer->status = 200;

@@ -5,6 +5,7 @@
 
 #define THINKING_MAX 2			/* at a time */
 #define WAITING_MAX 32			/* for their turn */
+#define READING_MS 10000
 
 /* With a query of its own: a listener's is its thread's. */
 static void make(struct http_request *request, bool ending)
@@ -17,6 +18,7 @@ static void make(struct http_request *request, bool ending)
 		answer_fail(&request->answer, 500,
 			    "the database could not be read; vmexitd's log says more");
 	} else {
+		query_limit(query, READING_MS, &request->http->ending);
 		request->answer.later(&request->answer, query);
 		query_free(query);
 	}

@@ -296,7 +296,7 @@ static enum MHD_Result start_drawing(struct http_request *request)
 	pthread_t thread;
 
 	pthread_mutex_lock(&http->lock);
-	if (http->drawing < DRAWING_MAX) {
+	if (!http->ending && http->drawing < DRAWING_MAX) {
 		pthread_attr_init(&attr);
 		pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 		MHD_suspend_connection(request->connection);

@@ -8,6 +8,7 @@
 
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "daemon/http/answercache.h"
@@ -49,7 +50,7 @@ struct http {
 	unsigned int thinking;		/* answers that are made later */
 	struct http_request *unthought;	/* those that wait for it, the first one first */
 	unsigned int unthought_count;
-	bool ending;
+	atomic_bool ending;		/* read without it, too */
 	struct store_stats stats;
 	uint64_t commits;
 };
