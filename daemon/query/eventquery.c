@@ -203,22 +203,19 @@ static int find_newest(struct blocks *b, const struct boot *boot, enum sample_so
 	return get_detail(&row.sample, ret_detail);
 }
 
-int eventquery_detail(struct query *query, const struct boot *boot, enum sample_source source,
-		      bool last, struct eventquery_detail *ret_detail)
+/* As find_in(), of what is above @after. */
+static int find_behind(struct query *query, const struct boot *boot, enum sample_source source,
+		       uint64_t after, bool last, struct eventquery_detail *ret_detail)
 {
-	struct blocks *b = query_part_blocks(query);
-	uint64_t after = 0;
 	bool found = false;
-	int r = last ? find_newest(b, boot, source, ret_detail) : 0;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
 	while (!(found && !last)) {
 		struct block block;
+		int r = query_part_check(query);
 
-		r = query_part_check(query);
 		if (r == 0)
-			r = blocks_next(b, boot->id, source, after, INT64_MIN, INT64_MAX, &block);
+			r = blocks_next(query_part_blocks(query), boot->id, source, after, INT64_MIN,
+					INT64_MAX, &block);
 		if (r == -ENOENT)
 			break;
 		if (r < 0 && r != -EBADMSG)
@@ -232,5 +229,25 @@ int eventquery_detail(struct query *query, const struct boot *boot, enum sample_
 			return r;
 		found |= r;
 	}
-	return found ? 0 : -ENOENT;
+	return found;
+}
+
+int eventquery_detail(struct query *query, const struct boot *boot, enum sample_source source,
+		      bool last, struct eventquery_detail *ret_detail)
+{
+	const struct archive_of of = { .boot = boot->id, .source = source };
+	struct blocks *b = query_part_blocks(query);
+	struct archive_entry newest;
+	int r = last ? find_newest(b, boot, source, ret_detail) : 0;
+
+	/* A long boot has thousands of chunks, and the last one mostly what is asked for. */
+	if (r == 0 && last) {
+		r = archive_last(b->archive, &of, &newest);
+		if (r == 0)
+			r = find_behind(query, boot, source, newest.from_sequence - 1, true, ret_detail);
+		r = r == -ENOENT ? 0 : r;
+	}
+	if (r == 0)
+		r = find_behind(query, boot, source, 0, last, ret_detail);
+	return r < 0 ? r : r ? 0 : -ENOENT;
 }
