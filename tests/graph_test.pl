@@ -50,6 +50,7 @@ ok(has($stacked, 'by exit reason, guest source, boot 1'), 'the heading says of w
 my $lines = svg("reason=$by_size[0],$by_size[1]");
 is_deeply([sort grep { /^\Q$by_size[0]\E|^\Q$by_size[1]\E/ } texts($lines)], [sort map { ("$_, guest", "$_, host") } @by_size[0, 1]], 'several reasons of both sources');
 ok(has(svg('log=yes'), '^\s*10\.0'), 'log: powers of ten');
+ok(has(svg('kind=pages_swapped_in&log=yes&boot=1'), 'boot 1'), 'what never happened is drawn, too');
 unlike(svg('log=no'), qr/minutes:seconds.*minutes:seconds/s, 'log=no is as without');
 like(svg('theme=dark'), qr/rgb\( ?20, ?23, ?28\)|#14171c/i, 'is dark');
 ok(has(svg('kind=handling'), 'handling exits, %'), 'shares of time in per cent');

@@ -155,11 +155,23 @@ static void write_x(FILE *f, const struct graphscript *g)
 			to - from > 2 * 86400 ? "%m-%d\\n%H:%M" : to - from > 600 ? "%H:%M" : "%H:%M:%S", text);
 }
 
+/* Nothing else has a place on a logarithmic axis. */
+static bool is_above_zero(const struct graphscript *g)
+{
+	for (const struct series *s = g->series; s; s = s->next) {
+		for (size_t i = 0; i < s->count; i++) {
+			if (s->v[i] > 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void write_y(FILE *f, const struct graphscript *g)
 {
 	fprintf(f, "set ylabel '%s' textcolor rgb '%s'\nset format y '%%.1s%%c'\n", y_label(g->graph),
 		theme_of(g)->text);
-	fputs(g->graph->logarithmic ? "set logscale y\n" : "set yrange [0:*]\n", f);
+	fputs(g->graph->logarithmic && is_above_zero(g) ? "set logscale y\n" : "set yrange [0:*]\n", f);
 }
 
 /* Every other band is shaded, all have their names on top. */
