@@ -83,7 +83,8 @@ static void say_time(const struct report *r, char text[STORY_MAX])
 		return;
 	dear = dearest(r, &seconds);
 	if (dear)
-		say(text, ", most of it (%s of all together) for %s", words_seconds(time, seconds),
+		say(text, ", the largest part of it (%s of all vCPUs together) for %s",
+		    words_seconds(time, seconds),
 		    story_reason(name, r->totals.reason_namespace, dear->number));
 	say(text, ".");
 }
@@ -137,7 +138,7 @@ static void say_bursts(const struct report *r, char text[STORY_MAX])
 		say(text, " There were no bursts.");
 		return;
 	}
-	say(text, " In %s burst%s (%s in all) it was far above its usual %s exits a second, which made "
+	say(text, " In %s burst%s (%s in all) it was clearly above its usual %s exits a second, which made "
 		  "%s of all exits.",
 	    words_count(n, r->bursts.count), r->bursts.count == 1 ? "" : "s",
 	    words_seconds(time, r->bursts.seconds), words_number(base, r->bursts.base),
