@@ -56,10 +56,6 @@ for (@tests) {
 		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}
-	# What the fleet does when it is told to.
-	my %does = (boot => { reboot => 'HUP' }, map { $_ => { gap => 'USR1', lie => 'USR2' } } qw(overview explore));
-	my $does = $running{fleet} ? $does{$test} : {};
-	push @options, map { ("--$_", "'kill -$does->{$_} $running{fleet}'") } sort keys %{ $does // {} };
 	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } @{ $does{$test} // [] } if $running{fleet};
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;
