@@ -108,22 +108,24 @@ sub check_reasons { my ($row, $parts, $phases) = @_;
 	check_differences($_, \@of_reasons, "reason $_->{number}") for @{ $row->{reasons} }[0 .. ($#most < 2 ? $#most : 2)] }
 
 # ---- what is known ----
-my $double = check('guest:1,guest:2');
-is($double->{source}, 'guest', 'the guest\'s numbers, if all have them');
+is(check('guest:1,guest:2')->{source}, 'host', 'the host\'s numbers, if all have them by reason');
+my $double = check('guest:1,guest:2', 'guest');
+is($double->{source}, 'guest', 'the guest\'s on demand');
 is($double->{difference}[1]{exits}{ratio}, 2, 'twice as many exits');
 is($double->{difference}[1]{exits}{absolute}, $double->{boots}[0]{exits}, 'so many more');
 ok(near($double->{difference}[1]{handling_share}{ratio}, 1) && near($double->{difference}[1]{seconds}{ratio}, 1), 'in the same time');
 is_deeply([map { $_->{name} } @{ $double->{phases} }], [qw(firmware kernel initramfs userspace running)], 'phases in their order');
 ok(!(grep { !near($_->{difference}[1]{rate}{ratio}, 2, 1e-3) } @{ $double->{phases} }), 'twice the rate in each phase');
 ok(!(grep { $_->{difference}[1]{count}{ratio} != 1 } grep { $_->{boots}[0]{count} } @{ $double->{reasons} }), 'no reason makes the difference: these are as many');
-is(check('guest:1,guest:2', 'host')->{source}, 'host', 'the host\'s on demand');
+is(check('guest:1,plain:2')->{source}, 'guest', 'the guest\'s, if the host has none of one');
+is(check('guest:1,plain:1')->{source}, 'host', 'else the host\'s without reasons');
 my $three = check('guest:3,guest:1,guest:2');
 is($three->{source}, 'host', 'else the host\'s, if all have these');
 is_deeply([map { $_->{name} } @{ $three->{phases} }], [qw(firmware kernel initramfs userspace running unknown)], 'who told of no phase has one that is unknown');
 is_deeply([map { defined $_ ? 1 : 0 } @{ $three->{phases}[0]{boots} }], [0, 1, 1], 'and none of the others');
 is_deeply($three->{phases}[0]{difference}, [undef, undef, undef], 'nothing differs from what is not there');
 
-my $vendors = check('guest:1,other:1');
+my $vendors = check('guest:1,other:1', 'guest');
 my %at;
 push @{ $at{ $_->{namespace} } }, $_ for @{ $vendors->{reasons} };
 is_deeply([sort keys %at], [qw(svm vmx)], 'reasons of SVM and VMX are listed apart');
@@ -181,7 +183,7 @@ sub cells { my ($text, $title, $word) = @_;
 	my ($row) = $table =~ /^  \Q$word\E {2,}(.*)/m or return;
 	return $row =~ /(\S+(?: %)?)/g }
 is_deeply(decode_json(ctl('-j', 'compare', 'guest:1', 'a:b:1')->{out}), compare('guest:1,a:b:1'), 'vmexitctl compare --json has what HTTP has');
-my $table = ctl('compare', 'guest:1', 'guest:2');
+my $table = ctl('compare', '--source=guest', 'guest:1', 'guest:2');
 is($table->{status}, 0, 'vmexitctl compare');
 like($table->{out}, qr/^As the guest counted.*^ +guest:1 +guest:2\s*$/ms, 'says whose numbers these are');
 is_deeply([cells($table->{out}, 'Exits', 'all')], [$double->{boots}[0]{exits}, $double->{boots}[1]{exits}, '+100 %'], 'and what they changed by');

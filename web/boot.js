@@ -172,10 +172,6 @@ export class Boot {
 		return this.vm && this.data && this.boot() && this.follows() && !document.hidden;
 	}
 
-	source() {
-		return this.state.source ?? (Number.isFinite(this.boot().sources.guest?.exits) ? "guest" : "host");
-	}
-
 	// changes: of the state; a span of null is the whole boot.
 	change(changes) {
 		if (!this.vm)
@@ -238,7 +234,7 @@ export class Boot {
 		const boot = this.boot();
 		if (!boot)
 			throw new api.ApiError(`there is no boot ${this.state.span.boot} of this VM`, 404);
-		const data = new BootData(vm.id, boot, this.source(), this.state.kind);
+		const data = new BootData(vm.id, boot, this.state.source, this.state.kind);
 		const { from, to } = this.window();
 		const { from: first, last } = this.state.span;
 		const whole = first === null && last === null;
@@ -316,7 +312,7 @@ export class Boot {
 		this.drawLines(this.charts.sum, view, "sum", "exits");
 		this.phases.set(data.phases, opened, colours);
 		this.summary.set(data.tracks, view);
-		this.controls.set({ vm: this.vm, boots: this.boots, boot: data.boot, state: this.state, source: this.source(),
+		this.controls.set({ vm: this.vm, boots: this.boots, boot: data.boot, state: this.state, source: data.source,
 			follows: view.live, running: this.running(), finished: this.finished(), window,
 			reasons: data.reasons.map(r => r.number), address: params => this.page.address(params) });
 	}

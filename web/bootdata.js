@@ -29,7 +29,8 @@ export function ranked(reasons, kind) {
 }
 
 export class BootData {
-	// boot: an entry of /boots. source: whose reasons, kind: which of KINDS of them.
+	// boot: an entry of /boots. source: whose reasons, null for whose phases the daemon gives;
+	// kind: which of KINDS of them.
 	constructor(vm, boot, source, kind) {
 		Object.assign(this, { vm, boot, source, kind });
 		this.tracks = Object.fromEntries(SOURCES.map(s => [s, Object.fromEntries(
@@ -67,6 +68,7 @@ export class BootData {
 	async rank(signal) {
 		const { vm, boot, source, kind } = this;
 		this.phases = await orNull(api.phases(vm, { boot: boot.boot, source }, signal));
+		this.source ??= this.phases?.source ?? SOURCES[0];
 		const before = this.reasons.map(r => r.number).join();
 		this.reasons = ranked(this.phases?.total.reasons ?? [], kind);
 		return this.reasons.map(r => r.number).join() !== before;

@@ -4,20 +4,24 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* All boots by @source; *ret_lacks is the first without samples of it. */
+/* All boots as @try has it; *ret_lacks is the first without samples of that source. */
 static int read_source(struct query *query, const struct boot *boots, size_t count,
-		       enum sample_source source, size_t *ret_lacks, struct compare *c)
+		       const struct phases_try *try, size_t *ret_lacks, struct compare *c)
 {
 	int r = 0;
 
-	c->source = source;
+	c->source = try->source;
 	for (c->count = 0; c->count < count; c->count++) {
-		r = phases_read(query, &boots[c->count], source, &c->boots[c->count]);
+		r = phases_read(query, &boots[c->count], try->source, &c->boots[c->count]);
 		if (r < 0)
 			break;
 	}
 	if (r == -ENOENT)
 		*ret_lacks = c->count;
+	for (size_t i = 0; i < c->count && r == 0; i++) {
+		if (try->with_reasons && !phases_has_reasons(&c->boots[i]))
+			r = -ENOENT;
+	}
 	return r;
 }
 
@@ -36,11 +40,13 @@ int compare_read(struct query *query, const struct boot *boots, size_t count, un
 
 	if (!c)
 		return -ENOMEM;
-	for (int source = 0; source < SOURCES && r == -ENOENT; source++) {
-		if (sources && !(sources & 1 << source))
+	for (int i = 0; i < PHASES_TRIES && r == -ENOENT; i++) {
+		const struct phases_try *try = &phases_tries[i];
+
+		if (sources && !(sources & 1 << try->source))
 			continue;
 		forget(c);
-		r = read_source(query, boots, count, source, &ret_lacks[source], c);
+		r = read_source(query, boots, count, try, &ret_lacks[try->source], c);
 	}
 	if (r < 0) {
 		compare_free(c);

@@ -18,7 +18,7 @@ struct compare {
 
 /*
  * Of @count boots (up to COMPARE_MAX) what the first of @sources (1 << enum sample_source, 0:
- * all; the guest's first) counted that has samples of all of them. Returns 0 with what
+ * all, as phases_tries has them) counted that has samples of all of them. Returns 0 with what
  * compare_free() frees, -ENOENT with the index of a boot that lacks each source in
  * @ret_lacks, or -errno.
  */

@@ -320,6 +320,17 @@ void phases_done(struct phases *phases)
 		totals_done(&phases->parts[i].totals);
 }
 
+const struct phases_try phases_tries[PHASES_TRIES] = {
+	{ SOURCE_HOST, true },
+	{ SOURCE_GUEST, false },
+	{ SOURCE_HOST, false },
+};
+
+bool phases_has_reasons(const struct phases *phases)
+{
+	return phases->total.totals.count > 0;
+}
+
 double phases_seconds(const struct phases_part *part)
 {
 	return (part->to_ns - part->from_ns) / 1e9;

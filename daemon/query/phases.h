@@ -49,6 +49,21 @@ int phases_read(struct query *query, const struct boot *boot, enum sample_source
 		struct phases *ret_phases);
 void phases_done(struct phases *phases);
 
+/*
+ * Where no source is asked for: the host's where it counted by reason, since that begins with the
+ * firmware's first instruction; else the guest's own; else what the host has. To be tried in
+ * this order, the first one only if all boots that are looked at have reasons.
+ */
+struct phases_try {
+	enum sample_source source;
+	bool with_reasons;
+};
+#define PHASES_TRIES 3
+extern const struct phases_try phases_tries[PHASES_TRIES];
+
+/* Whether exits are known by reason. */
+bool phases_has_reasons(const struct phases *phases);
+
 /* How long it took, or takes until now. */
 double phases_seconds(const struct phases_part *part);
 
