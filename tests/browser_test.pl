@@ -25,7 +25,7 @@ my @tests = (
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['correlate', 'trace-1hz', '--vm', 'guest', '--boot', 1],
 	['overview', 'fleet'],
-	['boot', 'fleet', '--vm', 'vm003', '--live'],
+	['boot', 'fleet', '--vm', 'vm023', '--live'],
 	['explore', 'fleet', '--live'],
 	['compare', 'fleet', '--live'],
 );

@@ -96,8 +96,11 @@ export class Tester {
 
 	// Opens the page anew at a hash: another one alone would keep what it has.
 	async open(hash = "") {
-		await this.page.goto("about:blank");
-		await this.page.goto(this.url(hash));
+		const { page } = this;
+		const there = page.url().split("#")[0] === this.url();
+		await page.goto(this.url(hash));
+		if (there)
+			await page.reload();
 	}
 
 	// An answer of the daemon, as the page would get it.
