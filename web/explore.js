@@ -442,10 +442,6 @@ export class Explore {
 		if (!kinds.isExits(by) || by === "reason" && !reason)
 			return null;
 		const areas = stacked && !log && by !== "total";
-		const { from, to } = this.window();
-		// Areas are of one boot there: the one that most of what is in view is likely of.
-		const boot = this.boots.find(b => b.opened < (from + to) / 2) ?? this.boots.at(-1);
-		return { kind, mode, reason, vcpu, source, log: log ? "yes" : undefined,
-			...(areas && { stacked: "yes", boot: this.data.range.boot ?? boot?.boot }) };
+		return { kind, mode, reason, vcpu, source, stacked: areas ? "yes" : undefined, log: log ? "yes" : undefined };
 	}
 }
