@@ -82,7 +82,8 @@ export class Chart {
 		});
 		this.here = h("p", { class: "here", "aria-hidden": "true" });
 		this.table = h("details", { class: "values" }, h("summary", {}, "As a table"),
-			h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `${this.title} as a table` }));
+			h("div", { class: "scroll", tabindex: "0", role: "region",
+				"aria-label": `${this.title} as a table` }));
 		this.root.append(this.here, this.table);
 		this.table.addEventListener("toggle", () => this.tell());
 		this.plot.addEventListener("keydown", event => this.gestures?.key(event));
@@ -137,8 +138,7 @@ export class Chart {
 		this.drawn = this.visible();
 		this.points = this.publish();
 		this.strip = strip.layout(this.view);
-		this.segments = this.stacked() ? stack(this.drawn.map(c => c.track), this.view.from, this.view.to,
-			{ whole: this.hidden.size ? null : this.view.whole, slope: this.drawn.some(c => c.slope) }) : null;
+		this.segments = this.stacked() ? this.stack() : null;
 		[this.plot.dataset.low, this.plot.dataset.high] = this.range = this.extent();
 		if (!this.uplot && this.plot.clientWidth)
 			this.create();
@@ -151,6 +151,13 @@ export class Chart {
 	// uPlot only needs the extent: what is drawn comes from the tracks.
 	data() {
 		return [[this.view.from, this.view.to], [null, null]];
+	}
+
+	// With a curve hidden, what is left is no whole.
+	stack() {
+		const { from, to, whole } = this.view;
+		return stack(this.drawn.map(c => c.track), from, to,
+			{ whole: this.hidden.size ? null : whole, slope: this.drawn.some(c => c.slope) });
 	}
 
 	redraw() {
@@ -208,14 +215,15 @@ export class Chart {
 		this.rows = this.strip.rows;
 		this.uplot = new uPlot({
 			width: this.plot.clientWidth, height: this.plot.clientHeight,
-			padding: [() => this.strip.rows ? 3 + this.strip.rows * strip.LANE_PX : TOP_PX, PADDING, 0, 0],
+			padding: [() => this.rows ? 3 + this.rows * strip.LANE_PX : TOP_PX, PADDING, 0, 0],
 			legend: { show: false },
 			cursor: {
 				y: false, points: { show: false },
 				drag: { x: true, y: false, setScale: false, dist: 4 },
 				bind: {
 					dblclick: () => () => this.on.reset(),
-					mousedown: (u, target, handler) => event => event.shiftKey ? null : handler(event),
+					mousedown: (u, target, handler) =>
+						event => event.shiftKey ? null : handler(event),
 				},
 				// Only the position is shared: a drag belongs to the chart it began in.
 				...(this.sync && { sync: { key: this.sync, scales: ["x", null], setSeries: false,

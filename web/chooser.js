@@ -43,14 +43,16 @@ export class Chooser {
 		const order = [...rows.values()].map(row => row.item);
 		const focus = document.activeElement;
 		this.rows = rows;
-		if (order.length !== this.list.children.length || order.some((item, i) => item !== this.list.children[i])) {
+		const { children } = this.list;
+		if (order.length !== children.length || order.some((item, i) => item !== children[i])) {
 			this.list.replaceChildren(...order);
 			if (focus !== document.activeElement && this.list.contains(focus))
 				focus.focus();
 		}
 		for (const entry of shown)
 			this.fill(rows.get(entry.id), entry);
-		setText(this.more, found.length > shown.length ? `${found.length - shown.length} more: search for them.` : "");
+		const more = found.length - shown.length;
+		setText(this.more, more ? `${more} more: search for them.` : "");
 	}
 
 	row(entry) {

@@ -26,7 +26,7 @@ export function marksOf(marks, base) {
 		const begin = begins.get(key);
 		begins.delete(key);
 		// One that began before the range is there with its end alone.
-		ret.push({ x: (begin?.t ?? -Infinity) - base, to: mark.t - base, label: mark.label, status: mark.status });
+		ret.push({ x: (begin?.t ?? -Infinity) - base, to: mark.t - base, label: mark.label });
 	}
 	for (const begin of begins.values())
 		ret.push({ x: begin.t - base, to: null, label: begin.label });

@@ -59,7 +59,8 @@ export class Explore {
 			this.recent = [];
 		}
 		this.vm = vm;
-		this.state = kinds.readState(params, vm.state === "running" ? { last: USUAL_LAST_S } : { boot: "latest" });
+		this.state = kinds.readState(params,
+			vm.state === "running" ? { last: USUAL_LAST_S } : { boot: "latest" });
 		await this.load(0);
 	}
 
@@ -115,18 +116,25 @@ export class Explore {
 			return;
 		if (!this.take(sample))
 			this.tail();
-		if (this.timer === null && (this.appended > RELOAD_AFTER || performance.now() - this.asked > RANK_EVERY_MS ||
-		    this.newReason(sample)))
+		if (this.timer === null && this.isOld(sample))
 			this.later();
 		this.invalidate();
+	}
+
+	// Whether what is shown is to be asked for anew.
+	isOld(sample) {
+		return this.appended > RELOAD_AFTER || performance.now() - this.asked > RANK_EVERY_MS ||
+			this.newReason(sample);
 	}
 
 	// One that had not occurred, where there is room for it.
 	newReason({ source, reasons }) {
 		const { ids, range, state } = this.data;
-		return state.by === "reason" && !state.pick && ids.length < kinds.TOP && source === this.data.source &&
-			range.to === null && !!reasons?.some(([number, rate]) =>
-				rate > 0 && number !== kinds.IDLE_REASON && !ids.includes(String(number)));
+		if (state.by !== "reason" || state.pick || ids.length >= kinds.TOP || source !== this.data.source ||
+		    range.to !== null)
+			return false;
+		return !!reasons?.some(([number, rate]) =>
+			rate > 0 && number !== kinds.IDLE_REASON && !ids.includes(String(number)));
 	}
 
 	// Whether the event had all that is shown of its source.
@@ -135,7 +143,8 @@ export class Explore {
 		const { state, source } = data;
 		if (data.range.boot && sample.boot !== data.range.boot)
 			return true;
-		if (state.by === "total" ? state.source && sample.source !== state.source : sample.source !== source)
+		const wanted = state.by === "total" ? state.source ?? sample.source : source;
+		if (sample.source !== wanted)
 			return true;
 		const values = kinds.fromSample(state, sample, data.ids);
 		if (values)
@@ -147,8 +156,7 @@ export class Explore {
 
 	// The newest that there is, or now if more is to come: what ended ends with its last sample.
 	edge() {
-		const { guest, host } = this.vm;
-		const newest = Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity, ...this.boots.map(b => b.closed ?? -Infinity));
+		const newest = Math.max(this.newest(), ...this.boots.map(b => b.closed ?? -Infinity));
 		const now = this.page.now();
 		if (this.grows() || !Number.isFinite(newest))
 			return Math.max(now - COMMIT_S, Number.isFinite(newest) ? newest : -Infinity);
@@ -157,9 +165,14 @@ export class Explore {
 
 	// Whether samples come, or may come.
 	grows() {
-		const { guest, host, state } = this.vm;
-		const newest = Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity);
-		return (this.boots[0]?.closed ?? null) === null && (state === "running" || newest > this.page.now() - STALE_S);
+		const open = (this.boots[0]?.closed ?? null) === null;
+		return open && (this.vm.state === "running" || this.newest() > this.page.now() - STALE_S);
+	}
+
+	// The newest sample of either source.
+	newest() {
+		const { guest, host } = this.vm;
+		return Math.max(guest?.t ?? -Infinity, host?.t ?? -Infinity);
 	}
 
 	base() {
@@ -186,7 +199,8 @@ export class Explore {
 		if (!this.data)
 			return;
 		this.before ??= this.state.span;
-		this.state = { ...this.state, span: timeline.spanTo(this.state.span, from, to, this.boots, this.full()) };
+		const span = timeline.spanTo(this.state.span, from, to, this.boots, this.full());
+		this.state = { ...this.state, span };
 		this.page.go(kinds.writeState(this.state));
 		this.render();
 		if (this.lacks())
@@ -196,26 +210,24 @@ export class Explore {
 	// What zooming began with, or the usual range.
 	reset() {
 		const { boot } = this.state.span;
-		this.change({ span: this.before ?? { boot, from: null, to: null, last: boot === null ? USUAL_LAST_S : null } });
+		const usual = timeline.spanOf(boot === null ? { last: USUAL_LAST_S } : { boot });
+		this.change({ span: this.before ?? usual });
 	}
 
 	follow() {
 		const { from, to } = this.window();
 		const { boot } = this.state.span;
-		if (this.follows())
-			this.change({ span: { boot, from, to, last: null } });
-		else
-			this.change({ span: { boot, from: null, to: null, last: boot === null ? to - from : null } });
+		const next = this.follows() ? { boot, from, to } : boot === null ? { last: to - from } : { boot };
+		this.change({ span: timeline.spanOf(next) });
 	}
 
 	// "": by the clock, the same time if there was any; else a boot, the whole of it.
 	axis(value) {
 		const base = this.base();
 		const { from, to } = this.window();
-		const boot = value === "" ? null : value === "latest" ? value : Number(value);
-		const span = boot !== null ? { boot, from: null, to: null, last: null } :
-			this.follows() ? { boot, from: null, to: null, last: to - from } : { boot, from: from + base, to: to + base, last: null };
-		this.change({ span });
+		const next = value !== "" ? { boot: value === "latest" ? value : Number(value) } :
+			this.follows() ? { last: to - from } : { from: from + base, to: to + base };
+		this.change({ span: timeline.spanOf(next) });
 	}
 
 	// Whether the window needs data that are not here, or in finer steps.
@@ -243,13 +255,15 @@ export class Explore {
 
 	// Whose numbers, where it is one source's.
 	source() {
-		return kinds.isExits(this.state.by) ? this.state.source ?? (this.vm.guest ? "guest" : "host") : "guest";
+		const usual = this.vm.guest ? "guest" : "host";
+		return kinds.isExits(this.state.by) ? this.state.source ?? usual : "guest";
 	}
 
 	later() {
 		clearTimeout(this.timer);
-		const wait = Math.max(LOAD_AFTER_MS, LOAD_EVERY_MS - (performance.now() - (this.asked ?? -Infinity)));
-		this.timer = setTimeout(() => this.load(this.follows() ? 0 : 0.5), wait);
+		const since = performance.now() - (this.asked ?? -Infinity);
+		this.timer = setTimeout(() => this.load(this.follows() ? 0 : 0.5),
+			Math.max(LOAD_AFTER_MS, LOAD_EVERY_MS - since));
 	}
 
 	// margin: so much of the window to both sides, for panning.
@@ -269,8 +283,8 @@ export class Explore {
 				return;
 			const data = this.request(margin);
 			let streams = false;
-			const stream = this.page.detail(this.state.by === "reason" && this.follows() && !this.state.sum ? vm.id : null)
-				.then(() => streams = true);
+			const byReason = this.state.by === "reason" && !this.state.sum && this.follows();
+			const stream = this.page.detail(byReason ? vm.id : null).then(() => streams = true);
 			if (this.data)
 				await stream;
 			const covered = streams;
@@ -386,25 +400,29 @@ export class Explore {
 		this.panes.set(state, data, data.source);
 		this.panes.draw(this.view, this.nothing());
 		this.settling ??= setTimeout(() => this.settle(), SETTLE_MS);
-		this.controls.set(this.state, this.boots, { source: this.source(), follows: this.follows(),
-			open: this.grows() && timeline.follows({ ...this.state.span, from: null }, this.boots),
-			zoomed: this.state.span.from !== null || !!this.before, window: { from: from + base, to: to + base } });
+		const { span } = this.state;
+		this.controls.set(this.state, this.boots, {
+			source: this.source(), follows: this.follows(),
+			open: this.grows() && timeline.follows({ ...span, from: null }, this.boots),
+			zoomed: span.from !== null || !!this.before,
+			window: { from: from + base, to: to + base },
+		});
 	}
 
 	// There may be thousands of them, and many drawings.
 	happened({ marks, range: { base } }, wall) {
-		if (this.marks?.of !== marks || this.marks.boots !== this.boots || this.marks.wall !== wall) {
-			const opened = wall ? this.boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
-			this.marks = { of: marks, boots: this.boots, wall, marks: [...events.marksOf(marks, base), ...opened],
-				phases: wall ? [] : events.phasesOf(marks, base) };
-		}
-		return this.marks;
+		const { boots, kept } = this;
+		if (kept?.of === marks && kept.boots === boots && kept.wall === wall)
+			return kept;
+		const opened = wall ? boots.map(b => ({ x: b.opened, label: `boot ${b.boot}` })) : [];
+		return this.kept = { of: marks, boots, wall, marks: [...events.marksOf(marks, base), ...opened],
+			phases: wall ? [] : events.phasesOf(marks, base) };
 	}
 
 	nothing() {
 		const { state, vm } = this;
 		if (state.by !== "total" && this.source() === "guest" && !vm.guest)
-			return "The guest's agent has sent nothing of this boot: the host's own counts may be there.";
+			return "The guest's agent has sent nothing of this boot. The host's own counts may be there.";
 		if (state.what !== "count" && vm.leaf === "no")
 			return "Times need the kernel series on the host.";
 		return "Nothing was recorded in this range. A longer one, or another source, may have something.";
@@ -431,7 +449,8 @@ export class Explore {
 		const { state } = this;
 		const source = state.by === "total" ? state.source ?? undefined : this.source();
 		this.controls.links(this.vm, this.clock(), source, this.graph(source));
-		this.controls.relate.href = this.page.address({ view: "correlate", vm: this.vm.id, ...this.clock() });
+		this.controls.relate.href = this.page.address({ view: "correlate", vm: this.vm.id,
+			...this.clock() });
 		this.page.links();
 	}
 
@@ -442,6 +461,7 @@ export class Explore {
 		if (!kinds.isExits(by) || by === "reason" && !reason)
 			return null;
 		const areas = stacked && !log && by !== "total";
-		return { kind, mode, reason, vcpu, source, stacked: areas ? "yes" : undefined, log: log ? "yes" : undefined };
+		const yes = on => on ? "yes" : undefined;
+		return { kind, mode, reason, vcpu, source, stacked: yes(areas), log: yes(log) };
 	}
 }

@@ -6,12 +6,15 @@ import { bootWords } from "./facts.js";
 import * as api from "./api.js";
 import * as format from "./format.js";
 import { BY, WHAT, hasWhat, isExits } from "./explorekinds.js";
+import { spanOf } from "./timeline.js";
 
-const RANGES = [["5 min", 300], ["1 h", 3600], ["6 h", 21600], ["24 h", 86400], ["7 d", 604800], ["30 d", 2592000]];
-const SPAN = { boot: null, from: null, to: null, last: null };
+const RANGES = [["5 min", 300], ["1 h", 3600], ["6 h", 21600], ["24 h", 86400], ["7 d", 604800],
+	["30 d", 2592000]];
+const FORMATS = [["csv", "CSV"], ["jsonl", "JSON lines"], ["svg", "SVG"], ["png", "PNG"], ["pdf", "PDF"]];
 
 function select(label, entries, change) {
-	const root = h("select", { "aria-label": label }, ...entries.map(([value, text]) => h("option", { value }, text)));
+	const root = h("select", { "aria-label": label },
+		...entries.map(([value, text]) => h("option", { value }, text)));
 	root.addEventListener("change", () => change(root.value));
 	return root;
 }
@@ -36,7 +39,7 @@ export class Controls {
 	times() {
 		this.ranges = RANGES.map(([text, last]) => {
 			const button = h("button", { type: "button", "data-last": last }, text);
-			button.addEventListener("click", () => this.on.change({ span: { ...SPAN, last } }));
+			button.addEventListener("click", () => this.on.change({ span: spanOf({ last }) }));
 			return button;
 		});
 		this.boot = select("Time by the clock, or since a boot", [], value => this.on.axis(value));
@@ -47,8 +50,8 @@ export class Controls {
 		this.from = h("input", { type: "datetime-local", step: "1", "aria-label": "From" });
 		this.to = h("input", { type: "datetime-local", step: "1", "aria-label": "To" });
 		this.error = h("span", { class: "wrong", role: "alert" });
-		const form = h("form", {}, this.from, h("span", {}, "to"), this.to, h("button", { type: "submit" }, "Show"),
-			this.error);
+		const form = h("form", {}, this.from, h("span", {}, "to"), this.to,
+			h("button", { type: "submit" }, "Show"), this.error);
 		form.addEventListener("submit", event => {
 			event.preventDefault();
 			this.custom();
@@ -68,25 +71,29 @@ export class Controls {
 			what => change({ what }));
 		this.source = select("Whose numbers", [["", "both sources"], ["guest", "guest"], ["host", "host"]],
 			source => change({ source: source || null }));
-		this.sum = toggle("Cumulative", "What was counted so far, instead of the rate", sum => change({ sum }));
-		this.stacked = toggle("Stacked", "Areas on top of each other", stacked => change({ stacked, log: false }));
+		this.sum = toggle("Cumulative", "What was counted so far, instead of the rate",
+			sum => change({ sum }));
+		this.stacked = toggle("Stacked", "Areas on top of each other",
+			stacked => change({ stacked, log: false }));
 		this.log = toggle("Log", "Logarithmic axis", log => change({ log, stacked: false }));
-		this.relate = h("a", { class: "download", title: "What goes along with the exits in view" }, "Correlate");
+		this.relate = h("a", { class: "download", title: "What goes along with the exits in view" },
+			"Correlate");
 		this.downloads = h("span", { class: "downloads" },
-			...[["csv", "CSV"], ["jsonl", "JSON lines"], ["svg", "SVG"], ["png", "PNG"], ["pdf", "PDF"]].map(([kind, text]) =>
-				h("a", { "data-format": kind, download: true, "aria-label": `What is in view as ${text}` }, text)));
+			...FORMATS.map(([kind, text]) => h("a", { "data-format": kind, download: true,
+				"aria-label": `What is in view as ${text}` }, text)));
 		return h("div", { class: "toolbar" },
 			h("label", { class: "pick" }, "By ", this.by), this.what, this.source,
-			this.sum, this.stacked, this.log, h("span", { class: "spring" }), this.relate, this.downloads);
+			this.sum, this.stacked, this.log, h("span", { class: "spring" }), this.relate,
+			this.downloads);
 	}
 
 	custom() {
-		const from = new Date(this.from.value).getTime() / 1000, to = new Date(this.to.value).getTime() / 1000;
+		const [from, to] = [this.from, this.to].map(input => new Date(input.value).getTime() / 1000);
 		const wrong = !Number.isFinite(from) || !Number.isFinite(to) ? "Both times are needed." :
 			to <= from ? "The end is before the begin." : "";
 		setText(this.error, wrong);
 		if (!wrong)
-			this.on.change({ span: { ...SPAN, from, to } });
+			this.on.change({ span: spanOf({ from, to }) });
 	}
 
 	fillTimes() {
@@ -99,7 +106,7 @@ export class Controls {
 		this.window = window;
 		this.options(boots);
 		const { span } = state;
-		this.boot.value = span.boot === null ? "" : span.boot === boots[0]?.boot ? "latest" : String(span.boot);
+		this.boot.value = span.boot === boots[0]?.boot ? "latest" : String(span.boot ?? "");
 		for (const button of this.ranges)
 			press(button, span.boot === null && span.last === Number(button.dataset.last));
 		this.live.hidden = !open;
@@ -137,7 +144,8 @@ export class Controls {
 			const samples = ["csv", "jsonl"].includes(kind);
 			link.hidden = !samples && !graph;
 			link.href = api.url(api.vmPath(vm.id, `${samples ? "samples" : "graph"}.${kind}`),
-				samples ? { ...clock, source } : { ...clock, ...graph, width: 1200, height: 480, theme });
+				samples ? { ...clock, source } :
+					{ ...clock, ...graph, width: 1200, height: 480, theme });
 			link.download = `${vm.name}-${clock.boot ? `boot-${clock.boot}` : "range"}.${kind}`;
 		}
 	}

@@ -2,7 +2,7 @@
 // What Explore has of a VM: asks the daemon, and keeps tracks by curve.
 
 import * as api from "./api.js";
-import { BY, IDLE_REASON, TOP, isExits, query } from "./explorekinds.js";
+import { BY, IDLE_REASON, TOP, isExits, query, totalOf } from "./explorekinds.js";
 import { append, emptyTrack, lastEnd } from "./track.js";
 
 const LIST_POINTS = 24000;	// of all curves of a list together, which a guest may make long
@@ -17,11 +17,12 @@ function take(groups, series, { id, label }, base) {
 		const key = id(s);
 		let group = groups.get(key);
 		if (!group) {
-			group = { id: key, label: label(s), unit: unitOf(s), kind: s.kind, track: emptyTrack(), merged: false };
+			group = { id: key, label: label(s), unit: unitOf(s), track: emptyTrack(), merged: false };
 			groups.set(key, group);
 		}
 		for (let i = 0; i < s.t.length; i++) {
-			append(group.track, { t: s.t[i] - base, dt: s.dt[i], v: s.v[i], min: s.min[i], max: s.max[i] });
+			append(group.track, { t: s.t[i] - base, dt: s.dt[i], v: s.v[i],
+					      min: s.min[i], max: s.max[i] });
 			group.merged ||= s.min[i] !== s.max[i];
 		}
 	}
@@ -83,13 +84,16 @@ export class Data {
 		const { vm, state, range } = this;
 		if (state.by === "reason") {
 			const clock = this.clock();
-			this.ranking = await reasons(vm, { ...clock, source: this.source, sort: state.what }, signal);
+			const params = { ...clock, source: this.source, sort: state.what };
+			this.ranking = await reasons(vm, params, signal);
+			const most = this.ranking.filter(r => r.number !== IDLE_REASON && r[state.what] > 0);
 			this.ids = state.pick?.filter(id => /^\d+$/.test(id)) ??
-				this.ranking.filter(r => r.number !== IDLE_REASON && r[state.what] > 0).slice(0, TOP).map(r => String(r.number));
+				most.slice(0, TOP).map(r => String(r.number));
 		}
 		const most = Math.round(Math.min(MOST_POINTS, points));
-		const listed = ["vcpu", "interrupt", "unit"].includes(state.by) ?
-			Math.round(Math.max(LEAST_POINTS, Math.min(most, LIST_POINTS / await this.breadth(signal)))) : most;
+		let listed = most;
+		if (["vcpu", "interrupt", "unit"].includes(state.by))
+			listed = Math.min(most, Math.max(LEAST_POINTS, Math.round(LIST_POINTS / await this.breadth(signal))));
 		await Promise.all(this.queries().map(async ([groups, params, by]) => {
 			const answer = await api.series(vm, { ...params, ...this.params(),
 				points: groups === this.groups ? listed : most }, signal);
@@ -114,7 +118,8 @@ export class Data {
 
 	async events(signal) {
 		const clock = this.clock();
-		const [{ marks }, gaps] = await Promise.all([api.marks(this.vm, clock, signal), api.gaps(this.vm, clock, signal)]);
+		const [{ marks }, gaps] = await Promise.all([api.marks(this.vm, clock, signal),
+			api.gaps(this.vm, clock, signal)]);
 		this.marks = marks;
 		this.gaps = gaps;
 	}
@@ -131,7 +136,8 @@ export class Data {
 		if (!Number.isFinite(from))
 			return;
 		await Promise.all(this.queries().map(async ([groups, params, by]) => {
-			const answer = await api.series(this.vm, { ...params, ...this.params({ from, to: null }) }, signal);
+			const answer = await api.series(this.vm, { ...params, ...this.params({ from, to: null }) },
+				signal);
 			take(groups, answer.series, by, 0);
 		}));
 	}
@@ -150,9 +156,8 @@ export class Data {
 				taken++;
 		}
 		const whole = this.whole.get(sample.source);
-		const total = { count: sample.exits_rate, handling: sample.handling_share, away: sample.lost_share }[this.state.what];
 		if (whole)
-			append(whole.track, { t, dt: sample.dt, v: total ?? NaN });
+			append(whole.track, { t, dt: sample.dt, v: totalOf(sample, this.state.what) ?? NaN });
 		return taken;
 	}
 

@@ -23,17 +23,17 @@ export const BY = {
 		heading: "Interrupts by source" },
 	unit: { title: "Unit", id: s => s.name, label: s => s.name, kind: "unit_cpu_us",
 		heading: "CPU time of units" },
-	workload: { title: "Workload", id: s => s.kind, label: s => s.kind.replace(/_(ms|us|bytes)$/, "").replaceAll("_", " "),
-		heading: "Workload" },
+	workload: { title: "Workload", id: s => s.kind, heading: "Workload",
+		label: s => s.kind.replace(/_(ms|us|bytes)$/, "").replaceAll("_", " ") },
 };
 
 // The guest's workload, as /series names it.
-export const WORKLOAD = ["cpu_user_ms", "cpu_nice_ms", "cpu_system_ms", "cpu_idle_ms", "cpu_iowait_ms", "cpu_irq_ms",
-	"cpu_softirq_ms", "cpu_steal_ms", "context_switches", "interrupts", "softirqs", "forks", "tasks_runnable",
-	"tasks_blocked", "memory_available_bytes", "disk_reads", "disk_read_bytes", "disk_writes", "disk_written_bytes",
-	"disk_busy_ms", "net_received_packets", "net_received_bytes", "net_sent_packets", "net_sent_bytes",
-	"psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us", "psi_io_some_us", "psi_io_full_us", "page_faults",
-	"pages_swapped_in", "pages_swapped_out"];
+export const WORKLOAD = ["cpu_user_ms", "cpu_nice_ms", "cpu_system_ms", "cpu_idle_ms", "cpu_iowait_ms",
+	"cpu_irq_ms", "cpu_softirq_ms", "cpu_steal_ms", "context_switches", "interrupts", "softirqs", "forks",
+	"tasks_runnable", "tasks_blocked", "memory_available_bytes", "disk_reads", "disk_read_bytes",
+	"disk_writes", "disk_written_bytes", "disk_busy_ms", "net_received_packets", "net_received_bytes",
+	"net_sent_packets", "net_sent_bytes", "psi_cpu_some_us", "psi_memory_some_us", "psi_memory_full_us",
+	"psi_io_some_us", "psi_io_full_us", "page_faults", "pages_swapped_in", "pages_swapped_out"];
 const USUAL_WORKLOAD = ["cpu_user_ms", "cpu_system_ms", "cpu_iowait_ms", "cpu_steal_ms"];
 
 // Whether it is about exits, else about what the guest did.
@@ -42,11 +42,21 @@ export const isExits = by => !BY[by].kind && by !== "workload";
 // Exits are not timed away by vCPU.
 export const hasWhat = ({ by, what }) => isExits(by) && !(by === "vcpu" && what === "away");
 
+// An address that somebody wrote may have a % too many.
+function decoded(text) {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
+	}
+}
+
 const one = (text, known, usual) => Object.hasOwn(known, text) ? text : usual;
 
 // The address: what is shown. pick and hide are lists of ids, pick null when nobody chose.
 export function readState(params, usual) {
-	const list = name => params.has(name) ? params.get(name).split(",").filter(s => s).map(decodeURIComponent) : null;
+	const list = name => params.has(name) ?
+		params.get(name).split(",").filter(s => s).map(decoded) : null;
 	const state = {
 		span: readSpan(params, usual),
 		by: one(params.get("by"), BY, "total"),
@@ -75,7 +85,8 @@ const LEVELS = ["tasks_runnable", "tasks_blocked", "memory_available_bytes"];
 
 // The workload's series there are to choose from, and those that are chosen.
 export const workloads = state => WORKLOAD.filter(kind => !state.sum || !LEVELS.includes(kind));
-export const workloadOf = state => (state.pick ?? USUAL_WORKLOAD).filter(k => workloads(state).includes(k)).slice(0, MOST);
+export const workloadOf = state => (state.pick ?? USUAL_WORKLOAD)
+	.filter(kind => workloads(state).includes(kind)).slice(0, MOST);
 
 // What to ask /series for, besides the range. source: whose numbers; ids: reasons.
 export function query(state, source, ids) {
@@ -101,13 +112,18 @@ export function heading(state) {
 	return sum ? `${WHAT[what].title} so far${of}` : `${WHAT[what].title}, share${of}`;
 }
 
+// Of all reasons in a live event; undefined where it does not say.
+export function totalOf(sample, what) {
+	return { count: sample.exits_rate, handling: sample.handling_share, away: sample.lost_share }[what];
+}
+
 // The samples of a live event for the curves with these ids: {id: value}, or null where an
 // event does not say it and /series is to be asked.
 export function fromSample(state, sample, ids) {
 	if (state.sum || !isExits(state.by) || state.by === "vcpu")
 		return null;
 	if (state.by === "total") {
-		const value = { count: sample.exits_rate, handling: sample.handling_share, away: sample.lost_share }[state.what];
+		const value = totalOf(sample, state.what);
 		return value === undefined ? null : { [sample.source]: value };
 	}
 	if (!sample.reasons)

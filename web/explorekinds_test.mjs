@@ -42,3 +42,7 @@ test("live samples have what is shown, or say that they have not", () => {
 	assert.equal(kinds.fromSample(read("by=unit"), sample, []), null);
 	assert.equal(kinds.fromSample(read("by=reason&mode=cumulative"), sample, []), null);
 });
+
+test("an address with a broken escape is no error", () => {
+	assert.deepEqual(read("by=unit&pick=50%25,a").pick, ["50%", "a"]);
+});

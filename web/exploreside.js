@@ -16,8 +16,8 @@ export class Side {
 		this.words = h("p", { class: "span" });
 		this.list = h("ul", { class: "events" });
 		this.happened = h("details", { class: "happened", hidden: true }, h("summary", {}), this.list);
-		this.chosen = h("section", { class: "chart choose", hidden: true, "aria-label": "Curves to choose from" },
-			h("header", {}, h("h2", {})));
+		this.chosen = h("section", { class: "chart choose", hidden: true,
+			"aria-label": "Curves to choose from" }, h("header", {}, h("h2", {})));
 		this.chooser = new Chooser(this.chosen, kinds.MOST, { pick: pick => on.pick(pick) });
 		this.roots = [this.words, this.happened, this.chosen];
 	}
@@ -27,7 +27,8 @@ export class Side {
 		const { from, to, wall } = this.view = view;
 		this.now = now;
 		const since = s => format.elapsed(s, (to - from) / 100, to);
-		const ends = wall ? `${format.moment(from, to)} to ${format.clock(to)}` : `${since(from)} to ${since(to)} since boot`;
+		const ends = wall ? `${format.moment(from, to)} to ${format.clock(to)}` :
+			`${since(from)} to ${since(to)} since boot`;
 		setText(this.words, `${ends}, ${format.duration(to - from)}`);
 		this.happenings();
 		this.offer(panes);
@@ -41,14 +42,16 @@ export class Side {
 			return;
 		const ids = panes.ids();
 		const lookOf = panes.lookOf(ids);
-		this.chooser.set(entries(panes).map(e => ({ ...e, look: lookOf(e.id) })), new Set(ids), state.pick !== null);
+		this.chooser.set(entries(panes).map(e => ({ ...e, look: lookOf(e.id) })), new Set(ids),
+			state.pick !== null);
 	}
 
 	happenings() {
 		const { marks, gaps, from, to } = this.view;
 		const all = [...marks.map(m => ({ from: m.x, to: m.to, text: m.label })),
 			...gaps.map(g => ({ from: g.from, to: g.to, text: `gap: ${g.cause}` }))];
-		const seen = all.filter(e => e.from < to && (e.to === null ? Infinity : e.to ?? e.from) >= from).slice(0, MOST_EVENTS);
+		const endOf = e => e.to === null ? Infinity : e.to ?? e.from;
+		const seen = all.filter(e => e.from < to && endOf(e) >= from).slice(0, MOST_EVENTS);
 		const key = JSON.stringify(seen);
 		if (key === this.key)
 			return;
@@ -60,7 +63,8 @@ export class Side {
 
 	happening({ from, to, text }) {
 		const { wall } = this.view;
-		const when = !Number.isFinite(from) ? "before" : wall ? format.moment(from, this.now) : format.duration(from);
+		const known = wall ? format.moment(from, this.now) : format.duration(from);
+		const when = Number.isFinite(from) ? known : "before";
 		const long = to > from && Number.isFinite(from) ? to - from : NaN;
 		const button = h("button", { type: "button" }, text);
 		button.addEventListener("click", () => {
@@ -80,13 +84,14 @@ function entries(panes) {
 		const value = r => r[state.what] ?? NaN;
 		const list = data.ranking.filter(r => value(r) > 0);
 		const most = Math.max(...list.filter(r => r.number !== kinds.IDLE_REASON).map(value));
-		return list.map(r => ({ id: String(r.number), label: r.name ?? String(r.number), title: `reason ${r.number}`,
-			share: Math.min(1, value(r) / most),
+		return list.map(r => ({ id: String(r.number), label: r.name ?? String(r.number),
+			title: `reason ${r.number}`, share: Math.min(1, value(r) / most),
 			text: state.what === "count" ? format.count(value(r)) : format.value(value(r), "s") }));
 	}
 	if (state.by === "workload")
-		return kinds.workloads(state).map(kind => ({ id: kind, label: kinds.BY.workload.label({ kind }), title: kind,
-			share: NaN, text: "" }));
+		return kinds.workloads(state).map(kind => ({ id: kind, label: kinds.BY.workload.label({ kind }),
+			title: kind, share: NaN, text: "" }));
 	const list = panes.ranked();
-	return list.map(r => ({ id: r.id, label: r.label, share: r.mean / list[0].mean, text: format.value(r.mean, r.unit) }));
+	return list.map(r => ({ id: r.id, label: r.label, share: r.mean / list[0].mean,
+		text: format.value(r.mean, r.unit) }));
 }

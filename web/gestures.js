@@ -75,7 +75,7 @@ export class Gestures {
 
 	down(event) {
 		const touch = event.pointerType === "touch";
-		const pan = event.pointerType !== "touch" && (event.button === 1 || event.button === 0 && event.shiftKey);
+		const pan = !touch && (event.button === 1 || event.button === 0 && event.shiftKey);
 		if (!this.on.view() || !touch && !pan)
 			return;
 		if (pan)
@@ -149,7 +149,8 @@ export class Gestures {
 			Math.abs(event.deltaX) > Math.abs(event.deltaY) ? event.deltaX : 0;
 		let next = null;
 		if (event.ctrlKey || event.metaKey)
-			next = scaleAbout(view, event.deltaY > 0 ? 1.25 : 0.8, view.from + this.part(event) * span, view.full);
+			next = scaleAbout(view, event.deltaY > 0 ? 1.25 : 0.8,
+				view.from + this.part(event) * span, view.full);
 		else if (sideways)
 			next = moveBy(view, sideways / this.over.clientWidth * span, view.full);
 		if (!next)

@@ -8,17 +8,22 @@ import { LEAST_SPAN_S } from "./scale.js";
 
 const EMPTY = { boot: null, from: null, to: null, last: null };
 
-const finite = text => text !== null && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
+// A span of what it is to say.
+export const spanOf = said => ({ ...EMPTY, ...said });
+
+function finite(text) {
+	return text !== null && text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : null;
+}
 
 // From an address's parameters; usual: the span of an address that says none.
 export function readSpan(params, usual) {
 	const boot = params.get("boot") === "latest" ? "latest" : finite(params.get("boot"));
-	const from = finite(params.get("from")), to = finite(params.get("to")), last = finite(params.get("last"));
+	const [from, to, last] = ["from", "to", "last"].map(name => finite(params.get(name)));
 	if (from !== null && to > from)
-		return { ...EMPTY, boot, from, to };
+		return spanOf({ boot, from, to });
 	if (last > 0)
-		return { ...EMPTY, boot, last };
-	return boot === null ? { ...EMPTY, ...usual } : { ...EMPTY, boot };
+		return spanOf({ boot, last });
+	return spanOf(boot === null ? usual : { boot });
 }
 
 // What to change in the address.
@@ -39,7 +44,8 @@ export function bootOf(span, boots) {
 export function fullOf(span, boots, edge) {
 	const boot = bootOf(span, boots);
 	if (!boot)
-		return { from: Math.min(edge - (span.last ?? 300), span.from ?? edge, ...boots.map(b => b.opened)), to: edge };
+		return { to: edge,
+			from: Math.min(edge - (span.last ?? 300), span.from ?? edge, ...boots.map(b => b.opened)) };
 	const to = boot.closed === null ? edge : Math.max(boot.closed, lastSample(boot));
 	return { from: 0, to: Math.max(1, to - boot.opened) };
 }
@@ -72,8 +78,8 @@ export function spanTo(span, from, to, boots, full) {
 	}
 	const boot = bootOf(span, boots);
 	if (boot && from <= full.from && to >= full.to)
-		return { ...EMPTY, boot: span.boot };
+		return spanOf({ boot: span.boot });
 	if (follows({ ...span, from: null }, boots) && to >= full.to - (to - from) * 0.01)
-		return { ...EMPTY, boot: span.boot, last: to - from };
-	return { ...EMPTY, boot: span.boot, from, to };
+		return spanOf({ boot: span.boot, last: to - from });
+	return spanOf({ boot: span.boot, from, to });
 }

@@ -11,8 +11,10 @@ const SAID = 8;		// curves in the sentence
 
 export function moment(x, view) {
 	const step = (view.to - view.from) / 200;
-	return view.wall ? `${view.to - view.from > 86400 ? `${format.date(x)} ` : ""}${format.clock(x, step < 1 ? 1 : 0)}` :
-		format.elapsed(x, step, view.to);
+	if (!view.wall)
+		return format.elapsed(x, step, view.to);
+	const clock = format.clock(x, step < 1 ? 1 : 0);
+	return view.to - view.from > 86400 ? `${format.date(x)} ${clock}` : clock;
 }
 
 // What a curve has at x, NaN in a hole.
@@ -41,8 +43,9 @@ export function sentence(title, curves, view) {
 		const { mean, peak, points } = summary(curve.track, view.from, view.to);
 		if (!points)
 			return `${curve.label}: nothing`;
-		return curve.slope ? `${curve.label}: ${format.value(within(curve, view.from, view.to), view.unit)}` :
-			`${curve.label}: mean ${format.value(mean, view.unit)}, peak ${format.value(peak, view.unit)}`;
+		const say = v => format.value(v, view.unit);
+		return curve.slope ? `${curve.label}: ${say(within(curve, view.from, view.to))}` :
+			`${curve.label}: mean ${say(mean)}, peak ${say(peak)}`;
 	});
 	if (curves.length > SAID)
 		parts.push(`and ${curves.length - SAID} more`);
