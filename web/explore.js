@@ -54,10 +54,11 @@ export class Explore {
 	async show(params) {
 		const vm = this.page.find(params.get("vm"));
 		if (this.vm !== vm) {
-			this.forget();
 			this.data = null;
 			this.recent = [];
 		}
+		if (this.vm !== vm || !this.boots.length)
+			this.forget();
 		this.vm = vm;
 		this.state = kinds.readState(params,
 			vm.state === "running" ? { last: USUAL_LAST_S } : { boot: "latest" });
@@ -279,7 +280,7 @@ export class Explore {
 			const asked = this.booted ? null : this.askBoots(signal);
 			if (this.state.span.boot !== null)
 				await asked;
-			if (signal.aborted)
+			if (signal.aborted || this.booted && this.none())
 				return;
 			const data = this.request(margin);
 			let streams = false;
@@ -308,11 +309,16 @@ export class Explore {
 		this.booted = true;
 	}
 
-	async loaded(data, signal) {
-		if (!this.boots.length) {
+	// Whether there is no boot yet, which is said then.
+	none() {
+		if (!this.boots.length)
 			this.page.panel(notes.failed(this.vm.name, notes.NO_BOOT));
+		return !this.boots.length;
+	}
+
+	async loaded(data, signal) {
+		if (this.none())
 			return;
-		}
 		this.data = data;
 		this.appended = 0;
 		if (data.range.to === null)
@@ -351,7 +357,7 @@ export class Explore {
 	}
 
 	async tail() {
-		if (this.tailing)
+		if (this.tailing || !this.data)
 			return;
 		const { data, abort } = this;
 		this.tailing = true;
