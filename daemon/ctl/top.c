@@ -312,6 +312,15 @@ static void refresh_data(struct top *top)
 	top->quit |= top->count && top->shown >= top->count;
 }
 
+/* One that is gone ends it in the same way, whether SIGHUP comes now, later or never. */
+static void check_terminal(struct top *top)
+{
+	if (!topscreen_is_gone())
+		return;
+	top->signal = SIGHUP;
+	top->quit = true;
+}
+
 static void run_screen(struct top *top)
 {
 	const int fds[] = { STDIN_FILENO, top->signals };
@@ -326,8 +335,7 @@ static void run_screen(struct top *top)
 		take_signals(top);
 		while (!top->quit && (key = topscreen_key()) != TOPSCREEN_NO_KEY)
 			on_key(top, key);
-		/* Also in a session without one, which gets no SIGHUP. */
-		top->quit |= topscreen_is_gone();
+		check_terminal(top);
 		refresh_data(top);
 		if ((topfeed_take_news(top->feed) && !top->state.paused) || top->stale)
 			show(top);
