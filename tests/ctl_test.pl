@@ -328,7 +328,7 @@ subtest 'top: the daemon goes away and comes back' => sub {
 	press('?');
 	shows('it hangs: keys work', qr/keys and columns/);
 	press('?');
-	shows('what was measured is not shown for ever', qr{^.web-2 +running +connected +guest +- +- +- }m, 30);
+	shows('what was measured is not shown for ever', qr{^.web-2 +running +connected +guest +- +- +- }m, 60);
 	kill('CONT', $running{daemon});
 	shows('and all goes on', qr/numbers: best\n\n NAME.*\n>web-2 .* $near->{1100}/, 30);
 	press('C-z');

@@ -73,7 +73,7 @@ struct topdata_vm *topdata_find_name(struct topdata *data, const char *name)
 
 static void check_age(struct topdata_numbers *numbers, int64_t now_ms)
 {
-	if (now_ms - numbers->known_ms > TOPDATA_STALE_MS)
+	if (now_ms - numbers->known_ms > TOPDATA_STALE_MS + numbers->interval_ms * 3 / 2)
 		numbers->rate = numbers->handling = numbers->lost = NAN;
 }
 
@@ -89,6 +89,7 @@ static void take_numbers(struct topdata_numbers *numbers, json_t *object, int64_
 		return;
 	/* Years ago is long enough. */
 	numbers->known_ms = now_ms - (int64_t)(1000 * fmin(age_s, 1e9));
+	numbers->interval_ms = TOPDATA_INTERVAL_MAX_MS;
 	numbers->rate = number(object, "exits_rate");
 	numbers->handling = number(object, "handling_share");
 	numbers->lost = number(object, "lost_share");
@@ -190,9 +191,11 @@ void topdata_sample(struct topdata *data, json_t *event, int64_t now_ms)
 	numbers->is_there = true;
 	numbers->heard = true;
 	numbers->known_ms = now_ms;
+	numbers->interval_ms = TOPDATA_INTERVAL_MAX_MS;
 	numbers->exits = number(event, "exits");
 	if (!(seconds > 0))
 		return;
+	numbers->interval_ms = fmin(1000 * seconds, TOPDATA_INTERVAL_MAX_MS);
 	add(&numbers->rates, number(event, "exits_rate"), seconds);
 	add(&numbers->handlings, number(event, "handling_share"), seconds);
 	add(&numbers->losses, number(event, "lost_share"), seconds);

@@ -18,8 +18,12 @@
 #define TOPDATA_NAME_MAX 255
 #define TOPDATA_HISTORY 120
 
-/* Without a new sample for so long, what was measured is not shown any more. */
+/*
+ * Without a new sample for so long, and an interval and a half of the VM's samples, what was
+ * measured is not shown any more. Agents take one in 10 s at least.
+ */
 #define TOPDATA_STALE_MS 10000
+#define TOPDATA_INTERVAL_MAX_MS 10000
 
 enum topdata_source { TOPDATA_GUEST, TOPDATA_HOST, TOPDATA_SOURCES };
 
@@ -44,6 +48,7 @@ struct topdata_numbers {
 	struct topdata_history history;	/* of rate */
 	bool heard;			/* a sample has come, besides what the list has */
 	int64_t known_ms;		/* since when these are known */
+	int64_t interval_ms;		/* between samples; TOPDATA_INTERVAL_MAX_MS if not known */
 	struct topdata_mean rates, handlings, losses;	/* since the last refresh */
 };
 
