@@ -174,7 +174,7 @@ export class Boot {
 
 	// changes: of the state; a span of null is the whole boot.
 	change(changes) {
-		if (!this.vm)
+		if (!this.vm || !this.boots)
 			return;
 		const { boot } = this.state.span;
 		if (changes.span?.boot !== undefined)

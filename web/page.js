@@ -11,6 +11,7 @@
 //   sample(sample)           a sample of any VM was committed; its VM's entry has it already
 //   vms()                    the list of VMs changed
 //   reload()                 samples may be missing: ask again
+//   theme()                  optional: light became dark, or the other way round
 //   report()                 optional: {boot} or {from, to} that a report is to be about
 // It is given a Page, whose public part comes first below.
 
@@ -146,7 +147,7 @@ class Page {
 			event.preventDefault();
 			$("main").focus();
 		});
-		setInterval(() => !document.hidden && this.live.since === null && this.refreshSoon(), LIST_EVERY_MS);
+		setInterval(() => this.drawn && !document.hidden && this.live.since === null && this.refreshSoon(), LIST_EVERY_MS);
 		if (await this.load()) {
 			const shown = this.route();
 			// Unless the view did already, with details.
