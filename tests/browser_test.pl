@@ -24,6 +24,7 @@ my @tests = (
 	['report', 'debian-svm', '--vm', 'guest'],
 	['compare', 'several', '--boots', join(',', map { "$_->[1]:$_->[2]" } @several)],
 	['correlate', 'trace-1hz', '--vm', 'guest', '--boot', 1],
+	['page', 'fleet', '--vm', 'vm002'],
 	['overview', 'fleet'],
 	['boot', 'fleet', '--vm', 'vm023', '--live'],
 	['explore', 'fleet', '--live'],

@@ -145,6 +145,25 @@ function frameTests(t) {
 		await t.until("title", () => page.title(), text => text.startsWith(name));
 	});
 
+	t.test("many VMs have a box to filter them by, few have none", async () => {
+		await t.open(vmHash(t.vm));
+		await t.drawn("exits-chart");
+		const box = page.getByRole("searchbox", { name: "Filter the VMs by name" });
+		assert.equal(await box.isVisible(), t.vms.length >= 10);
+		if (!await box.isVisible())
+			return;
+		await box.fill(t.vm.toUpperCase());
+		const links = page.locator("#vm-list a").filter({ visible: true });
+		const fitting = t.vms.filter(vm => vm.name.includes(t.vm)).length;
+		await t.until("fewer", () => links.count(), n => n === fitting && n < t.vms.length);
+		assert.equal(await page.locator("#vm-count").innerText(), `${fitting} of ${t.vms.length}`);
+		await links.first().focus();
+		await page.keyboard.press("End");
+		assert.equal(await links.last().evaluate(e => e === document.activeElement), true);
+		await box.fill("");
+		await t.until("all", () => links.count(), n => n === t.vms.length);
+	});
+
 	t.test("a report of the boot shown is one link away", async () => {
 		await t.open(vmHash(t.vm, "&boot=1"));
 		await page.locator("#report").waitFor();
