@@ -373,6 +373,22 @@ static void test_names(void)
 	end(&h, query);
 }
 
+/* The host's clock was set a century forward for a while. */
+static void test_far(void)
+{
+	const int64_t step_ns = 2592000 * 1000000000LL;
+	const struct alignedgrid grid = { .step_ns = step_ns, .cells = 4 };
+	const struct alignedgrid_part part = { .cells = { 0, 4 } };
+	double amount[4] = { 0 }, covered[4] = { 0 };
+	const struct alignedgrid_curve to = { amount, covered };
+
+	alignedgrid_add(&grid, &part, &to, 2000, 0, 2 * step_ns, 1);
+	ok(amount[0] == step_ns / 1e9 && amount[1] == amount[0] && amount[2] == 0,
+	   "lists that are decades apart are no overflow");
+	alignedgrid_add(&grid, &part, &to, 1, 0, 4 * step_ns, 1);
+	ok(amount[2] == 0, "an interval of many cells is not smeared over them");
+}
+
 int main(void)
 {
 	struct query_filter filter;
@@ -394,5 +410,6 @@ int main(void)
 	end(&h, query);
 	test_long();
 	test_names();
+	test_far();
 	return done_testing();
 }

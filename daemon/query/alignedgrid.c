@@ -405,7 +405,8 @@ void alignedgrid_add(const struct alignedgrid *grid, const struct alignedgrid_pa
 	int64_t step_ns = grid->step_ns;
 	int64_t end_ns = part->from_ns + (int64_t)(part->cells.end - part->cells.begin) * step_ns;
 
-	if (to_ns - from_ns > ALIGNEDGRID_SMEAR_MAX * step_ns * (int64_t)stride)
+	/* Both may be long. */
+	if (to_ns - from_ns > (double)ALIGNEDGRID_SMEAR_MAX * step_ns * stride)
 		return;
 	from_ns = from_ns > part->from_ns ? from_ns : part->from_ns;
 	to_ns = to_ns < end_ns ? to_ns : end_ns;
