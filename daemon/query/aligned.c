@@ -165,7 +165,7 @@ static void put_zeros(struct reading *r, enum sample_source source)
 					       &r->growing[i].on_grid);
 	}
 	for (size_t kind = KEY_REASON_COUNT; kind <= KEY_REASON_AWAY; kind++)
-		r->times[kind].count = 0;
+		r->times[kind].count = r->times[kind].sorted = 0;
 }
 
 static int read_source(struct reading *r, enum sample_source source)

@@ -36,22 +36,70 @@ void alignedlists_drop_same(struct alignedlists_events *times)
 		if (count == 0 || by_time(&times->items[count - 1], &times->items[i]) != 0)
 			times->items[count++] = times->items[i];
 	}
-	times->count = count;
+	times->count = times->sorted = count;
+}
+
+static int grow(struct alignedlists_events *events)
+{
+	size_t room = events->room ? 2 * events->room : 64;
+	struct alignedlists_event *more = realloc(events->items, room * sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	events->items = more;
+	events->room = room;
+	return 0;
 }
 
 static int put(struct alignedlists_events *events, const struct alignedlists_event *event)
 {
-	if (events->count == events->room) {
-		size_t room = events->room ? 2 * events->room : 64;
-		struct alignedlists_event *more = realloc(events->items, room * sizeof(*more));
+	int r = events->count == events->room ? grow(events) : 0;
 
-		if (!more)
-			return -ENOMEM;
-		events->items = more;
-		events->room = room;
+	if (r == 0)
+		events->items[events->count++] = *event;
+	return r;
+}
+
+/* Whether @time is among those that are sorted. */
+static bool is_known(const struct alignedlists_events *times, const struct alignedlists_event *time)
+{
+	size_t low = 0, high = times->sorted;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = by_time(&times->items[middle], time);
+
+		if (order == 0)
+			return true;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	events->items[events->count++] = *event;
-	return 0;
+	return false;
+}
+
+/*
+ * Every name of a list tells of its time: so most are known, and nearly all others are behind
+ * all of them. Those that are not are sorted in when room is short.
+ */
+static int put_time(struct alignedlists_events *times, const struct alignedlists_event *time)
+{
+	bool sorted = times->sorted == times->count;
+	int r = 0;
+
+	if (is_known(times, time))
+		return 0;
+	sorted &= times->count == 0 || by_time(&times->items[times->count - 1], time) < 0;
+	if (times->count == times->room && times->count) {
+		alignedlists_drop_same(times);
+		r = times->count > times->room / 2 ? grow(times) : 0;
+	}
+	if (r == 0)
+		r = put(times, time);
+	if (r == 0 && sorted)
+		times->sorted = times->count;
+	return r;
 }
 
 int alignedlists_add(struct alignedlists_events *events, uint32_t part, const struct span *spans,
@@ -80,10 +128,7 @@ int alignedlists_add_times(struct alignedlists_events *times, uint32_t part,
 
 		if (reasons && spans[i].ns == 0)
 			continue;
-		/* Every name of a list tells of it. */
-		if (times->count == times->room && times->count)
-			alignedlists_drop_same(times);
-		r = put(times, &event);
+		r = put_time(times, &event);
 	}
 	return r;
 }

@@ -20,6 +20,7 @@ struct alignedlists_event {
 struct alignedlists_events {
 	struct alignedlists_event *items;
 	size_t count, room;
+	size_t sorted;			/* of times: so many are in order, each once */
 };
 
 bool alignedlists_is_list(const struct key *key);
