@@ -9,8 +9,13 @@
 #include "daemon/http/apipart.h"
 #include "web/assets.h"
 
-/* LATER: in a thread of its own, since what a guest sent decides how long it takes. */
-enum route_when { NOW, LATER };
+/*
+ * What a guest sent decides how long reading takes. LATER: in a thread of its own; BRIEFLY: begun
+ * at once, and anew in such a thread where that does not suffice.
+ */
+enum route_when { NOW, BRIEFLY, LATER };
+
+#define BRIEFLY_MS 50
 
 struct route {
 	const char *path;
@@ -31,7 +36,7 @@ static const struct route routes[] = {
 /* Below /api/v1/vms/VM/. */
 static const struct route vm_routes[] = {
 	{ "boots", NOW, get_boots },
-	{ "series", NOW, get_series },
+	{ "series", BRIEFLY, get_series },
 	{ "marks", NOW, get_marks },
 	{ "gaps", NOW, get_gaps },
 	{ "reasons", LATER, get_boot_reasons },
@@ -42,9 +47,9 @@ static const struct route vm_routes[] = {
 	{ "attribution", NOW, get_attribution },
 	{ "samples.csv", NOW, get_csv },
 	{ "samples.jsonl", NOW, get_jsonl },
-	{ "graph.svg", NOW, get_svg },
-	{ "graph.png", NOW, get_png },
-	{ "graph.pdf", NOW, get_pdf },
+	{ "graph.svg", BRIEFLY, get_svg },
+	{ "graph.png", BRIEFLY, get_png },
+	{ "graph.pdf", BRIEFLY, get_pdf },
 	{ "report.json", NOW, get_report_json },
 	{ "report.html", NOW, get_report_html },
 };
@@ -69,15 +74,10 @@ static void get_in_thread(struct answer *answer, struct query *query)
 	order.get(&c);
 }
 
-static void get_route(struct apipart *c, const struct route *route)
+static void get_later(struct apipart *c, const struct route *route)
 {
-	struct order *order;
+	struct order *order = malloc(sizeof(*order));
 
-	if (route->when == NOW) {
-		route->get(c);
-		return;
-	}
-	order = malloc(sizeof(*order));
 	if (!order) {
 		apipart_fail_reading(c, -ENOMEM);
 		return;
@@ -86,6 +86,22 @@ static void get_route(struct apipart *c, const struct route *route)
 	c->answer->kind = ANSWER_LATER;
 	c->answer->later = get_in_thread;
 	c->answer->order = order;
+}
+
+static void get_route(struct apipart *c, const struct route *route)
+{
+	if (route->when == LATER) {
+		get_later(c, route);
+		return;
+	}
+	if (route->when == BRIEFLY)
+		query_limit(c->query, BRIEFLY_MS, NULL);
+	route->get(c);
+	query_unlimit(c->query);
+	if (route->when == BRIEFLY && c->took_too_long) {
+		answer_done(c->answer);
+		get_later(c, route);
+	}
 }
 
 static void say_pages(struct answer *answer)

@@ -19,6 +19,7 @@ void apipart_fail(struct answer *answer, int r)
 
 void apipart_fail_reading(struct apipart *c, int r)
 {
+	c->took_too_long = r == -ETIMEDOUT;
 	apipart_fail(c->answer, r);
 }
 

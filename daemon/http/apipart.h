@@ -22,6 +22,7 @@ struct apipart {
 	struct recent *recent;
 	struct answer *answer;
 	struct query_vm vm;		/* of a path below /api/v1/vms/ */
+	bool took_too_long;		/* reading did, see query_limit() */
 };
 
 /* True if all parameters are among @known, words with blanks between. False: answered already. */

@@ -119,6 +119,12 @@ void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancel
 	query->cancelled = cancelled;
 }
 
+void query_unlimit(struct query *query)
+{
+	query->until_ms = 0;
+	query->cancelled = NULL;
+}
+
 int query_part_check(const struct query *query)
 {
 	if (query->cancelled && atomic_load(query->cancelled))

@@ -44,10 +44,11 @@ int query_open(const char *path, struct query **ret_query);
 void query_free(struct query *query);
 
 /*
- * From now on reading fails with -ETIMEDOUT once @ms have passed, or -ECANCELED once *@cancelled;
- * this is looked at before each boot's curves and each chunk of them are read.
+ * From now on reading fails with -ETIMEDOUT once @ms have passed, or -ECANCELED once *@cancelled,
+ * unless that is NULL; this is looked at before each boot's curves and each chunk of them are read.
  */
 void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancelled);
+void query_unlimit(struct query *query);
 
 /* Each calls @fn for every result, while it returns 0. Returns 0, -errno, or what @fn returned. */
 typedef int (*query_vm_fn)(void *ctx, const struct query_vm *vm);
