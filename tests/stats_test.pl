@@ -88,6 +88,10 @@ sub many_at_a_time {
 		$status{ $code // 'none' }++;
 		is($code, 503, 'a refusal') unless ($text // '') =~ /"pairs":|"error":"other answers that take long are being made; try again"/;
 	}
+	@asked = map { ask('correlate?max_lag=30&reason=all') } 1 .. 34;
+	is((map { s{^HTTP/1.1 (\d+) .*}{$1}sr } join('', readline(ask('phases'))))[0], 503, 'who waits takes a place');
+	@asked = ();
+	is((map { s{^HTTP/1.1 (\d+) .*}{$1}sr } join('', readline(ask('phases'))))[0], 200, 'but not who has left');
 	ok(($status{200} // 0) >= 32 && $status{503} && $status{200} + $status{503} == 60, 'but not of any number') or diag(explain(\%status)) }
 
 sub recording { my ($name, $known, @sources) = @_;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/httplater.h"
 
+#include <sys/socket.h>
+
 #include "guest-agent/shared/log.h"
 
 #define THINKING_MAX 2			/* at a time */
@@ -24,11 +26,41 @@ static void make(struct http_request *request, bool ending)
 	}
 }
 
+/* Whether nobody waits for the answer any more, as who left the page or asked anew. */
+static bool is_gone(const struct http_request *request)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	char byte;
+
+	return info && recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* libmicrohttpd ends those that wait and are gone. With the lock held. */
+static void drop_gone(struct http *http)
+{
+	struct http_request **at = &http->unthought, *request;
+
+	while ((request = *at)) {
+		if (!is_gone(request)) {
+			at = &request->next;
+			continue;
+		}
+		*at = request->next;
+		http->unthought_count--;
+		answer_fail(&request->answer, 503, "nobody waits for this");
+		request->thought = true;
+		MHD_resume_connection(request->connection);
+	}
+}
+
 /* The one that waits longest, or NULL. */
 static struct http_request *take_waiting(struct http *http)
 {
-	struct http_request *request = http->unthought;
+	struct http_request *request;
 
+	drop_gone(http);
+	request = http->unthought;
 	if (request) {
 		http->unthought = request->next;
 		http->unthought_count--;
@@ -90,6 +122,8 @@ enum MHD_Result httplater_start(struct http_request *request)
 	bool taken = false;
 
 	pthread_mutex_lock(&http->lock);
+	if (http->unthought_count == WAITING_MAX)
+		drop_gone(http);
 	if (!http->ending && http->unthought_count < WAITING_MAX) {
 		MHD_suspend_connection(request->connection);
 		taken = http->thinking < THINKING_MAX && start_thinking(http, request);
