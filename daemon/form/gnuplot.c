@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/monotonic.h"
 #include "guest-agent/shared/cleanup.h"
 
 #define DEADLINE_MS 20000
@@ -64,14 +64,6 @@ static int start(const char *gnuplot, int script, int data, int out, pid_t *ret_
 	return -r;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 /* Everything that comes out of @fd until its end. */
 static int read_picture(int fd, int64_t deadline_ms, char **ret_data, size_t *ret_size)
 {
@@ -80,7 +72,7 @@ static int read_picture(int fd, int64_t deadline_ms, char **ret_data, size_t *re
 
 	for (;;) {
 		struct pollfd p = { .fd = fd, .events = POLLIN };
-		int64_t left_ms = deadline_ms - now_ms();
+		int64_t left_ms = deadline_ms - monotonic_ms();
 		ssize_t n;
 
 		if (left_ms <= 0 || poll(&p, 1, left_ms) == 0)
@@ -120,7 +112,7 @@ static int reap(pid_t pid, int64_t deadline_ms)
 			return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 		if (got < 0 && errno != EINTR)
 			return -errno;
-		if (now_ms() >= deadline_ms) {
+		if (monotonic_ms() >= deadline_ms) {
 			/* Its own process group: what it started goes with it. */
 			kill(-pid, SIGKILL);
 			(void)waitpid(pid, &status, 0);
@@ -181,7 +173,7 @@ static int begin(const char *gnuplot, int data, struct process *ret_process)
 int gnuplot_run(const char *gnuplot, const char *text, size_t len, int data, char **ret_picture,
 		size_t *ret_size)
 {
-	int64_t deadline_ms = now_ms() + DEADLINE_MS;
+	int64_t deadline_ms = monotonic_ms() + DEADLINE_MS;
 	struct process p;
 	int r, reaped;
 

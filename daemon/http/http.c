@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/http/change.h"
 #include "daemon/http/httplater.h"
 #include "daemon/http/httpsend.h"
@@ -92,14 +92,6 @@ static enum MHD_Result add_param(void *cls, enum MHD_ValueKind kind, const char 
 	params->untrusted[params->count].value = value;
 	params->count++;
 	return MHD_YES;
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 static enum MHD_Result answer(struct http_request *request, const char *method, const char *path)

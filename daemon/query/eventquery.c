@@ -97,9 +97,10 @@ int eventquery_marks(struct query *query, const struct boot *boot,
 {
 	sqlite3 *db = query_part_db(query);
 	sqlite3_stmt *stmt;
-	int r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter),
-		    EVENTQUERY_MAX);
+	int r = query_part_check(query);
 
+	if (r == 0)
+		r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter), EVENTQUERY_MAX);
 	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
 }
 
@@ -118,10 +119,12 @@ int eventquery_ranges(struct query *query, const struct boot *boot, enum range_k
 {
 	sqlite3 *db = query_part_db(query);
 	sqlite3_stmt *stmt;
-	int r = ASK(db, kind == RANGE_GAP ? sql_gaps : sql_quarantines, &stmt, boot->id,
-		    filter->from_ns, end_of(filter), EVENTQUERY_MAX,
-		    filter->sources ? filter->sources : ~0U);
+	int r = query_part_check(query);
 
+	if (r == 0)
+		r = ASK(db, kind == RANGE_GAP ? sql_gaps : sql_quarantines, &stmt, boot->id,
+			filter->from_ns, end_of(filter), EVENTQUERY_MAX,
+			filter->sources ? filter->sources : ~0U);
 	if (r < 0)
 		return r;
 	while (r == 0 && (r = step(db, stmt)) > 0) {

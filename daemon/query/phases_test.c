@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <math.h>
 
+#include "daemon/query/eventquery.h"
 #include "daemon/query/testhistory.h"
 #include "guest-agent/shared/log.h"
 #include "guest-agent/shared/tap.h"
@@ -313,6 +314,7 @@ static void test_known(void)
 
 static void test_limit(struct query *query, const struct boot *boot)
 {
+	const struct query_filter any = { 0 };
 	atomic_bool cancelled = false;
 	struct phases phases;
 
@@ -324,6 +326,9 @@ static void test_limit(struct query *query, const struct boot *boot)
 	cancelled = false;
 	query_limit(query, 0, &cancelled);
 	ok(phases_read(query, boot, SOURCE_GUEST, &phases) == -ETIMEDOUT, "or takes longer than it may");
+	ok(eventquery_marks(query, boot, &any, NULL, NULL) == -ETIMEDOUT &&
+		   eventquery_ranges(query, boot, RANGE_GAP, &any, NULL, NULL) == -ETIMEDOUT,
+	   "so it is with what is stored beside samples");
 }
 
 /* A guest that makes up reasons, other ones in each sample. */

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/store/db.h"
 #include "daemon/query/querypart.h"
 
@@ -103,14 +103,6 @@ void query_free(struct query *query)
 	if (query->db)
 		(void)sqlite3_close(query->db);
 	free(query);
-}
-
-static int64_t monotonic_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
 void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancelled)
