@@ -143,7 +143,13 @@ for my $view ('overview', 'boot') {
 	($ok, $n) = browser($view, $view eq 'overview' ? () : ('--vm', 'guest', '--live', '--reasons'));
 	ok($ok, "its view $view of a VM that runs ($n checks)");
 }
-ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest$/m }), 'vmexitctl in the host');
+($ok, $n) = browser('explore', '--vm', 'guest', '--live');
+ok($ok, "its view explore ($n checks)");
+# It may have a word on the gap of vmexitd's absence.
+ok($lab->wait_for(60, sub { $lab->exec('/run/lab/host/vmexitctl list') =~ /^guest +running +connected +\d+ .* guest(  .*)?$/m }), 'vmexitctl in the host');
+my $top = $lab->exec('/run/lab/host/vmexitctl top --batch -n 2 -d 1 guest');
+ok(2 == (() = $top =~ /^(?:hlt|HLT) +[\d.,]+/mg), 'vmexitctl top, of its exit reasons') or diag($top);
+like($lab->exec('/run/lab/host/vmexitctl report guest'), qr/^VM exits of guest, boot \d+\n.*^Exits by reason$.*^hlt /ms, 'vmexitctl report');
 
 # ---- kill -9 of the daemon and of the guest ----
 my $before = current();
@@ -165,6 +171,10 @@ ok($lab->wait_for(120, sub { my ($b) = grep { $_->{boot} == $last->{boot} + 1 } 
 my $count = boots();
 $lab->lab('guest', 'reset');
 ok($lab->wait_for(120, sub { my $b = current(); $b->{cause} eq 'reboot' && ($b->{sources}{guest} // {})->{samples} }), 'so is a reset, by its event');
+($ok, $n) = browser('compare', '--ended', '--boots', join ',', map { "guest:$_->{boot}" } (grep { $_->{closed} && $_->{sources}{guest} } boots())[1, 0]);
+ok($ok, "its boots beside each other ($n checks)");
+($ok, $n) = browser('correlate', '--vm', 'guest', '--boot', $before->{boot});
+ok($ok, "what goes along with its exits ($n checks)");
 is(scalar(boots()), $count + 1, 'one for the reset and the firmware\'s own, which the agent\'s hello joins');
 is($lab->sql('pragma integrity_check'), 'ok', 'the database is sound');
 unlike($lab->log_of('daemon'), qr/error:/, 'vmexitd had nothing to complain of') or diag($lab->log_of('daemon'));

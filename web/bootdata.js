@@ -3,13 +3,12 @@
 // seconds since the boot opened. Live samples are put behind.
 
 import * as api from "./api.js";
+import { IDLE_REASON } from "./explorekinds.js";
 import { rest } from "./stack.js";
 import { SOURCES, append, emptyTrack, firstStart, join, lastEnd, summary } from "./track.js";
 
 export const KINDS = ["count", "handling", "away"];
 const TOP = 8;
-// Time in which vCPUs had nothing to do is no exit, and nothing lost.
-const IDLE_REASON = 4294967294;
 
 // A boot that nobody measured has none, which is no error.
 async function orNull(promise) {
@@ -22,7 +21,8 @@ async function orNull(promise) {
 	}
 }
 
-// The reasons of /phases' total that are worth a curve by that kind, the greatest first.
+// The reasons of /phases' total that are worth a curve by that kind, the greatest first. Time in
+// which vCPUs had nothing to do is no exit, and nothing lost.
 export function ranked(reasons, kind) {
 	return reasons.filter(r => r.number !== IDLE_REASON && r[kind] > 0)
 		.sort((a, b) => b[kind] - a[kind]).slice(0, TOP);
