@@ -130,7 +130,9 @@ export class Boot {
 			this.recent.shift();
 		if (!this.data || this.data.to !== Infinity)
 			return;
-		const hole = !this.data.take(sample) && sample.t - (this.filled ?? 0) > FILL_EVERY_S;
+		const taken = this.data.take(sample);
+		this.begin();
+		const hole = !taken && sample.t - (this.filled ?? 0) > FILL_EVERY_S;
 		if (hole)
 			this.filled = sample.t;
 		if (hole || this.data.appended > RELOAD_AFTER)
@@ -157,7 +159,7 @@ export class Boot {
 		const { opened } = this.boot();
 		const end = this.data?.to === Infinity ? this.data.end() + opened : -Infinity;
 		const { to } = timeline.fullOf(this.state.span, this.boots, Math.max(this.page.now() - 3, end));
-		return { from: Math.min(this.first, to - 1), to };
+		return { from: Math.min(this.first ?? 0, to - 1), to };
 	}
 
 	window() {
@@ -255,10 +257,19 @@ export class Boot {
 			this.recent.forEach(sample => data.take(sample));
 		if (whole) {
 			this.means = (source, kind) => data.mean(source, kind);
-			// A VM may have run for months before it was seen.
-			this.first = boot.complete ? 0 : Math.max(0, data.begin());
+			this.first = null;
+			this.begin();
 		}
 		this.render();
+	}
+
+	// A VM may have run for months before it was seen; of that there is nothing to draw.
+	begin() {
+		if (this.first === null && this.boot().complete)
+			this.first = 0;
+		const begin = this.data.begin();
+		if (this.first === null && begin !== null)
+			this.first = Math.max(0, begin);
 	}
 
 	// A little less than one interval for each pixel across.

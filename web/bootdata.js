@@ -129,10 +129,10 @@ export class BootData {
 		return Math.max(-Infinity, ...SOURCES.map(s => lastEnd(this.tracks[s].count)).filter(Number.isFinite));
 	}
 
-	// The begin of what there is, 0 without any.
+	// The begin of what there is, null without any.
 	begin() {
 		const starts = SOURCES.map(s => firstStart(this.tracks[s].count)).filter(Number.isFinite);
-		return starts.length ? Math.min(...starts) : 0;
+		return starts.length ? Math.min(...starts) : null;
 	}
 
 	// What the stack is of: its curves, the rest last, and the whole.
