@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/querypart.h"
 #include "daemon/query/spans.h"
 
@@ -42,21 +43,6 @@ struct collected {
 	size_t lengths_count, lengths_room;
 };
 
-static bool make_room(void *array, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room ? 2 * *room : 256;
-	void *grown;
-
-	if (count < *room)
-		return true;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return false;
-	*(void **)array = grown;
-	*room = more;
-	return true;
-}
-
 static int collect(void *ctx, size_t want, const struct key *key, const struct span *spans,
 		   size_t count)
 {
@@ -69,7 +55,7 @@ static int collect(void *ctx, size_t want, const struct key *key, const struct s
 			continue;
 		if (spans[i].from_opening)
 			c->first_ns = spans[i].t_ns;
-		if (!make_room(&c->items, c->count, &c->room, sizeof(*c->items)))
+		if (!room_for_one(&c->items, c->count, &c->room, sizeof(*c->items)))
 			return -ENOMEM;
 		c->items[c->count++] = (struct alignedgrid_stretch){
 			spans[i].t_ns - (int64_t)spans[i].ns, spans[i].t_ns
@@ -102,7 +88,7 @@ static int drop_same(struct collected *c)
 		/* How long it took until somebody looked tells nothing of how often. */
 		if (c->items[i].to_ns == c->first_ns)
 			continue;
-		if (!make_room(&c->lengths, c->lengths_count, &c->lengths_room, sizeof(*c->lengths)))
+		if (!room_for_one(&c->lengths, c->lengths_count, &c->lengths_room, sizeof(*c->lengths)))
 			return -ENOMEM;
 		c->lengths[c->lengths_count++] = c->items[i].to_ns - c->items[i].from_ns;
 	}

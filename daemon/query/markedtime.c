@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/eventquery.h"
 
 /* A begin whose end did not come yet. */
@@ -23,21 +24,6 @@ struct pairing {
 	size_t room;
 };
 
-static bool make_room(void *array, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room ? 2 * *room : 16;
-	void *grown;
-
-	if (count < *room)
-		return true;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return false;
-	*(void **)array = grown;
-	*room = more;
-	return true;
-}
-
 /* NULL: no memory, or (*ret_full) too many. */
 static struct markedtime_label *label_of(struct pairing *p, const char *label, bool *ret_full)
 {
@@ -50,7 +36,7 @@ static struct markedtime_label *label_of(struct pairing *p, const char *label, b
 			return &m->labels[i];
 	}
 	*ret_full = m->count == MARKEDTIME_LABELS_MAX;
-	if (*ret_full || !make_room(&m->labels, m->count, &p->room, sizeof(*m->labels)))
+	if (*ret_full || !room_for_one(&m->labels, m->count, &p->room, sizeof(*m->labels)))
 		return NULL;
 	l = &m->labels[m->count++];
 	memset(l, 0, sizeof(*l));
@@ -73,7 +59,7 @@ static int add(struct pairing *p, const struct open *begin, int64_t to_ns)
 	l = label_of(p, begin->label, &full);
 	if (full)
 		return 0;
-	if (!l || !make_room(&l->intervals, l->count, &l->room, sizeof(*l->intervals)))
+	if (!l || !room_for_one(&l->intervals, l->count, &l->room, sizeof(*l->intervals)))
 		return -ENOMEM;
 	l->intervals[l->count++] = (struct markedtime_interval){ p->part, from_ns, to_ns };
 	l->ns += to_ns - from_ns;
@@ -87,7 +73,7 @@ static int on_mark(void *ctx, const struct mark *mark)
 	if (mark->kind == PROTO_MARK_BEGIN) {
 		struct open *o;
 
-		if (!make_room(&p->opened, p->opened_count, &p->opened_room, sizeof(*o)))
+		if (!room_for_one(&p->opened, p->opened_count, &p->opened_room, sizeof(*o)))
 			return -ENOMEM;
 		o = &p->opened[p->opened_count++];
 		*o = (struct open){ .sequence = mark->sequence, .t_ns = mark->t_ns };

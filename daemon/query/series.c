@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/querypart.h"
 #include "daemon/query/spans.h"
 
@@ -36,22 +37,6 @@ struct reading {
 
 static_assert(SERIES_WANTS_MAX <= 64, "one bit a want");
 
-/* Room for one more in an array. */
-static bool make_room(void *array, size_t count, size_t *room, size_t size)
-{
-	size_t more = *room ? 2 * *room : 16;
-	void *grown;
-
-	if (count < *room)
-		return true;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return false;
-	*(void **)array = grown;
-	*room = more;
-	return true;
-}
-
 static struct base *base_of(struct reading *r, const struct key *key)
 {
 	for (size_t i = 0; i < r->bases_count; i++) {
@@ -76,7 +61,7 @@ static int add_base(void *ctx, size_t want, const struct key *key, const struct 
 		return ENOUGH;
 	if (base_of(r, key))
 		return 0;
-	if (!make_room(&r->bases, r->bases_count, &r->bases_room, sizeof(*r->bases)))
+	if (!room_for_one(&r->bases, r->bases_count, &r->bases_room, sizeof(*r->bases)))
 		return -ENOMEM;
 	base = &r->bases[r->bases_count++];
 	base->key = *key;
@@ -130,7 +115,7 @@ static int begin_curve(struct reading *r, size_t want, const struct key *key, do
 		return e;
 	if (r->left == 0)
 		return -E2BIG;
-	if (!make_room(&r->curves, r->count, &r->room, sizeof(*r->curves)))
+	if (!room_for_one(&r->curves, r->count, &r->room, sizeof(*r->curves)))
 		return -ENOMEM;
 	s = calloc(1, sizeof(*s));
 	if (!s)
