@@ -158,6 +158,8 @@ sub play {
 				syswrite($peer{$name}, hello2(pack('A16', $name), 1e12, generation => $k));
 			}
 			next unless $peer{$name};
+			# An agent that reads nothing is not read either, after a while.
+			recv($peer{$name}, my $answers, 65536, Socket::MSG_DONTWAIT());
 			my @n = map { $_ * $k * $i } 80, 20, 10;
 			syswrite($peer{$name}, sample2($i * 200_000, generation => $k, exits => $n[0] + $n[1] + $n[2], handling => $i * 8e6, away => [$i * 4e7, 0],
 						       host => int($boots) * 1_000_000_000 + ($i - 1) * 200_000_000, lists => reasons([120, $n[0], $i * 4e6, $i * 2e7], [123, $n[1], $i * 4e6, $i * 2e7], [9999, $n[2], 0, 0])));
