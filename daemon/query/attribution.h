@@ -48,8 +48,8 @@ struct attribution {
 
 /*
  * Exits of @source while marked intervals, processes or units of the guest were on. What is
- * marked and has no end is on until its boot's. At most EVENTQUERY_MAX marks of a boot are
- * looked at before the range, and as many in it. Numbers need BOOTSTRAP_VALUES_MIN cells in it
+ * marked and has no end is on until its boot's. Of a boot those marks count that
+ * eventquery_intervals() gives. Numbers need BOOTSTRAP_VALUES_MIN cells in it
  * and as many outside. Returns 0, -ENOENT if there are no exits, or -errno; attribution_free()
  * frees.
  */

@@ -15,6 +15,11 @@ static const char sql_marks[] =
 	"SELECT sequence, t_ns, t_boot_ns, kind, begin_sequence, label, uid, status FROM mark"
 	" WHERE boot = ?1 AND t_ns >= ?2 AND t_ns <= ?3 ORDER BY t_ns, sequence LIMIT ?4";
 
+static const char sql_marks_before[] =
+	"SELECT * FROM (SELECT sequence, t_ns, t_boot_ns, kind, begin_sequence, label, uid, status"
+	" FROM mark WHERE boot = ?1 AND t_ns < ?2 ORDER BY t_ns DESC, sequence DESC LIMIT ?3)"
+	" ORDER BY t_ns, sequence";
+
 /* Beside min() SQLite takes the other columns from the row that has it. */
 static const char sql_phases[] =
 	"SELECT sequence, min(t_ns), t_boot_ns, kind, begin_sequence, label, uid, status FROM mark"
@@ -67,12 +72,13 @@ static int64_t end_of(const struct query_filter *filter)
 	return filter->to_ns ? filter->to_ns : INT64_MAX;
 }
 
-/* All rows of a statement of marks, which it ends. */
-static int walk_marks(sqlite3 *db, sqlite3_stmt *stmt, eventquery_mark_fn fn, void *ctx)
+/* All rows of a statement of marks, which it ends; *ret_rows: how many. */
+static int walk_marks(sqlite3 *db, sqlite3_stmt *stmt, eventquery_mark_fn fn, void *ctx,
+		      size_t *ret_rows)
 {
 	int r = 0;
 
-	while (r == 0 && (r = step(db, stmt)) > 0) {
+	for (*ret_rows = 0; r == 0 && (r = step(db, stmt)) > 0; ++*ret_rows) {
 		const unsigned char *label = sqlite3_column_text(stmt, 5);
 		struct mark mark = {
 			.sequence = sqlite3_column_int64(stmt, 0),
@@ -92,8 +98,9 @@ static int walk_marks(sqlite3 *db, sqlite3_stmt *stmt, eventquery_mark_fn fn, vo
 	return r;
 }
 
-int eventquery_marks(struct query *query, const struct boot *boot,
-		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx)
+static int read_marks(struct query *query, const struct boot *boot,
+		      const struct query_filter *filter, eventquery_mark_fn fn, void *ctx,
+		      size_t *ret_rows)
 {
 	sqlite3 *db = query_part_db(query);
 	sqlite3_stmt *stmt;
@@ -101,7 +108,35 @@ int eventquery_marks(struct query *query, const struct boot *boot,
 
 	if (r == 0)
 		r = ASK(db, sql_marks, &stmt, boot->id, filter->from_ns, end_of(filter), EVENTQUERY_MAX);
-	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
+	return r < 0 ? r : walk_marks(db, stmt, fn, ctx, ret_rows);
+}
+
+int eventquery_marks(struct query *query, const struct boot *boot,
+		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx)
+{
+	size_t rows;
+
+	return read_marks(query, boot, filter, fn, ctx, &rows);
+}
+
+int eventquery_intervals(struct query *query, const struct boot *boot,
+			 const struct query_filter *filter, eventquery_mark_fn fn, void *ctx,
+			 bool *ret_all)
+{
+	sqlite3 *db = query_part_db(query);
+	sqlite3_stmt *stmt;
+	size_t rows = 0;
+	int r = 0;
+
+	if (filter->from_ns) {
+		r = ASK(db, sql_marks_before, &stmt, boot->id, filter->from_ns, EVENTQUERY_MAX);
+		if (r == 0)
+			r = walk_marks(db, stmt, fn, ctx, &rows);
+	}
+	if (r == 0)
+		r = read_marks(query, boot, filter, fn, ctx, &rows);
+	*ret_all = rows < EVENTQUERY_MAX;
+	return r;
 }
 
 int eventquery_phases(struct query *query, const struct boot *boot, eventquery_mark_fn fn,
@@ -109,9 +144,10 @@ int eventquery_phases(struct query *query, const struct boot *boot, eventquery_m
 {
 	sqlite3 *db = query_part_db(query);
 	sqlite3_stmt *stmt;
+	size_t rows;
 	int r = ASK(db, sql_phases, &stmt, boot->id, PROTO_MARK_PHASE);
 
-	return r < 0 ? r : walk_marks(db, stmt, fn, ctx);
+	return r < 0 ? r : walk_marks(db, stmt, fn, ctx, &rows);
 }
 
 int eventquery_ranges(struct query *query, const struct boot *boot, enum range_kind kind,

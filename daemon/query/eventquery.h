@@ -19,6 +19,15 @@ typedef int (*eventquery_mark_fn)(void *ctx, const struct mark *mark);
 int eventquery_marks(struct query *query, const struct boot *boot,
 		     const struct query_filter *filter, eventquery_mark_fn fn, void *ctx);
 
+/*
+ * Marks that tell which intervals of a boot meet @filter's range: the last EVENTQUERY_MAX before
+ * it, which may lack begins, and those in it. *ret_all: it has no more than these; else of one
+ * that did not end it is not known whether it did.
+ */
+int eventquery_intervals(struct query *query, const struct boot *boot,
+			 const struct query_filter *filter, eventquery_mark_fn fn, void *ctx,
+			 bool *ret_all);
+
 /* Of each phase of the guest's boot that has a mark the first one; oldest first. Likewise. */
 int eventquery_phases(struct query *query, const struct boot *boot, eventquery_mark_fn fn,
 		      void *ctx);

@@ -96,15 +96,12 @@ static int on_mark(void *ctx, const struct mark *mark)
 static int pair_part(struct query *query, const struct query_filter *filter, struct pairing *p)
 {
 	const struct boot *boot = &p->grid->parts[p->part].boot;
-	struct query_filter before = { .to_ns = filter->from_ns - 1 };
-	int r = 0;
+	bool all;
+	int r;
 
 	p->opened_count = 0;
-	if (filter->from_ns)
-		r = eventquery_marks(query, boot, &before, on_mark, p);
-	if (r == 0)
-		r = eventquery_marks(query, boot, filter, on_mark, p);
-	for (size_t i = 0; i < p->opened_count && r == 0; i++)
+	r = eventquery_intervals(query, boot, filter, on_mark, p, &all);
+	for (size_t i = 0; i < p->opened_count && r == 0 && all; i++)
 		r = add(p, &p->opened[i], boot->closed_ns ? boot->closed_ns : INT64_MAX);
 	return r;
 }

@@ -167,10 +167,82 @@ static void test_edges(void)
 	history_done(&h);
 }
 
+static void add_interval(struct store *store, struct boot *boot, const char *label, int64_t from_ns,
+			 int64_t to_ns)
+{
+	struct mark mark = { .sequence = boot->last_sequence[SOURCE_GUEST] + 1, .t_ns = from_ns,
+			     .kind = PROTO_MARK_BEGIN };
+
+	snprintf(mark.label, sizeof(mark.label), "%s", label);
+	if (store_add_mark(store, boot, &mark) < 0)
+		abort();
+	mark.kind = PROTO_MARK_END;
+	mark.begin = mark.sequence++;
+	mark.t_ns = to_ns;
+	if (store_add_mark(store, boot, &mark) < 0)
+		abort();
+}
+
+/* More marks than are looked at, then one that goes on into the range and one in it. */
+static void make_marks(struct history *h)
+{
+	struct store *store;
+	struct boot *boot;
+
+	*h = (struct history){ .dir = "/tmp/vmexit-history-XXXXXX", .vm_id = 1, .boot_number = 1 };
+	if (!mkdtemp(h->dir))
+		abort();
+	snprintf(h->path, sizeof(h->path), "%s/v.db", h->dir);
+	if (store_open(h->path, &store) < 0)
+		abort();
+	boot = store_boot(store, store_vm(store, "uuid", "vm"), BOOT_CREATED, "1", HISTORY_T0);
+	for (int i = 0; i < REPORT_MARKS_MAX; i++) {
+		if (i == REPORT_MARKS_MAX - 100)
+			add_interval(store, boot, "long", HISTORY_T0 + i, HISTORY_T0 + 45000000000);
+		add_interval(store, boot, "many", HISTORY_T0 + i, HISTORY_T0 + i + 1);
+	}
+	for (int i = 1; i <= 60; i++) {
+		struct sample sample = testsample(boot->last_sequence[SOURCE_GUEST] + 1, 100 * i);
+
+		sample.t_wall_ns = HISTORY_T0 + i * 1000000000LL;
+		if (store_add(store, boot, SOURCE_GUEST, &sample) < 0)
+			abort();
+		if (i == 40)
+			add_interval(store, boot, "late", sample.t_wall_ns,
+				     sample.t_wall_ns + 90000000000);
+	}
+	store_free(store);
+}
+
+static void test_marks(void)
+{
+	struct query *query;
+	int open = 0;
+	struct report *r;
+	struct history h;
+
+	make_marks(&h);
+	if (query_open(h.path, &query) < 0)
+		abort();
+	r = read_report(query, &h, HISTORY_T0 + 30000000000, HISTORY_T0 + 50000000000);
+	ok(r->marks_count == 2 && strcmp(r->marks[0].label, "long") == 0 &&
+		   strcmp(r->marks[1].label, "late") == 0 && !r->marks[1].is_open,
+	   "marks of the range are found behind any number of earlier ones (%zu)", r->marks_count);
+	report_free(r);
+	r = read_report(query, &h, 0, HISTORY_T0 + 50000000000);
+	for (size_t i = 0; i < r->marks_count; i++)
+		open += r->marks[i].is_open;
+	ok(r->marks_count > 1000 && open == 0, "of more than are read none is said to go on (%d)", open);
+	report_free(r);
+	query_free(query);
+	history_done(&h);
+}
+
 int main(void)
 {
 	log_init("report_test", LOG_ERROR - 1);
 	test_histories();
 	test_edges();
+	test_marks();
 	return done_testing();
 }

@@ -12,7 +12,22 @@ struct marking {
 	struct report *report;
 	const struct boot *boot;
 	size_t first;			/* mark of that boot */
+	double from;			/* of the range */
+	bool forgot;			/* what ended before that, in this boot */
 };
+
+static void forget_ended(struct marking *m)
+{
+	struct report *r = m->report;
+	size_t kept = m->first;
+
+	for (size_t i = m->first; i < r->marks_count; i++) {
+		if (r->marks[i].is_open || r->marks[i].to >= m->from)
+			r->marks[kept++] = r->marks[i];
+	}
+	r->marks_count = kept;
+	m->forgot = true;
+}
 
 static int add_mark(void *ctx, const struct mark *mark)
 {
@@ -32,8 +47,12 @@ static int add_mark(void *ctx, const struct mark *mark)
 		}
 		return 0;
 	}
-	if ((mark->kind != PROTO_MARK_BEGIN && mark->kind != PROTO_MARK_INSTANT) ||
-	    r->marks_count == REPORT_MARKS_MAX)
+	if (mark->kind != PROTO_MARK_BEGIN && mark->kind != PROTO_MARK_INSTANT)
+		return 0;
+	/* What ended before the range makes room for what is in it. */
+	if (r->marks_count == REPORT_MARKS_MAX && !m->forgot)
+		forget_ended(m);
+	if (r->marks_count == REPORT_MARKS_MAX)
 		return 0;
 	r->marks[r->marks_count] = (struct report_mark){
 		.sequence = mark->sequence,
@@ -47,16 +66,21 @@ static int add_mark(void *ctx, const struct mark *mark)
 	return 0;
 }
 
-/* What has no end goes on to the end of its boot. */
-static void end_open(struct marking *m)
+/* What has no end goes on to the end of its boot, unless the end may be one that was not read. */
+static void end_open(struct marking *m, bool all)
 {
 	struct report *r = m->report;
 	double end = m->boot->closed_ns ? m->boot->closed_ns / 1e9 : r->to;
+	size_t kept = m->first;
 
 	for (size_t i = m->first; i < r->marks_count; i++) {
+		if (r->marks[i].is_open && !all)
+			continue;
 		if (r->marks[i].is_open)
 			r->marks[i].to = fmax(end, r->marks[i].from);
+		r->marks[kept++] = r->marks[i];
 	}
+	r->marks_count = kept;
 }
 
 static void keep_overlapping(struct report *r)
@@ -114,11 +138,12 @@ static int choose_intervals(struct report *r)
 
 int reportmarks_read(struct query *query, const struct query_filter *filter, struct report *report)
 {
-	/* An interval may have begun long before the range, in its boot. */
-	struct query_filter all = { .vm_id = filter->vm_id };
-	struct marking m = { .report = report };
+	struct marking m = { .report = report, .from = filter->from_ns / 1e9 };
+	/* When one ends that goes on behind the range is told, too. */
+	const struct query_filter on = { .from_ns = filter->from_ns };
 	struct boot *boots;
 	size_t count;
+	bool all = false;
 	int r = query_part_boots(query, filter, &boots, &count);
 
 	if (r < 0)
@@ -129,8 +154,9 @@ int reportmarks_read(struct query *query, const struct query_filter *filter, str
 	for (size_t i = 0; i < count && r == 0 && report->marks_count < REPORT_MARKS_MAX; i++) {
 		m.boot = &boots[i];
 		m.first = report->marks_count;
-		r = eventquery_marks(query, &boots[i], &all, add_mark, &m);
-		end_open(&m);
+		m.forgot = false;
+		r = eventquery_intervals(query, &boots[i], &on, add_mark, &m, &all);
+		end_open(&m, all);
 	}
 	free(boots);
 	if (r < 0)
