@@ -35,10 +35,10 @@ static const struct route routes[] = {
 
 /* Below /api/v1/vms/VM/. */
 static const struct route vm_routes[] = {
-	{ "boots", NOW, get_boots },
+	{ "boots", BRIEFLY, get_boots },
 	{ "series", BRIEFLY, get_series },
-	{ "marks", NOW, get_marks },
-	{ "gaps", NOW, get_gaps },
+	{ "marks", BRIEFLY, get_marks },
+	{ "gaps", BRIEFLY, get_gaps },
 	{ "reasons", LATER, get_boot_reasons },
 	{ "distribution", LATER, get_distribution },
 	{ "phases", LATER, get_phases },

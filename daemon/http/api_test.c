@@ -17,6 +17,8 @@ static void get_x(struct apipart *c)
 		apipart_fail_reading(c, -ETIMEDOUT);
 	else if (strcmp(how, "broken") == 0)
 		apipart_fail_reading(c, -EIO);
+	else if (strcmp(how, "many") == 0)
+		apipart_fail_reading(c, -E2BIG);
 	else if (apipart_known(c, "how"))
 		apipart_json(c, (c->answer->text = strdup(c->vm.name)) ? 0 : -ENOMEM);
 }
@@ -60,6 +62,7 @@ int main(void)
 	ok(is_answered(query, BRIEFLY, "fast", false, 200), "what mostly does not is tried at once");
 	ok(is_answered(query, BRIEFLY, "slow", true, 200), "and made in a thread if it takes too long");
 	ok(is_answered(query, BRIEFLY, "broken", false, 500), "not if it fails otherwise");
+	ok(is_answered(query, LATER, "many", true, 400), "who asks for too much is told so");
 	query_free(query);
 	history_done(&h);
 	return done_testing();

@@ -9,6 +9,9 @@ void apipart_fail(struct answer *answer, int r)
 {
 	if (r == -ETIMEDOUT)
 		answer_fail(answer, 503, "reading that takes too long; ask for a shorter range");
+	else if (r == -E2BIG)
+		answer_fail(answer, 400,
+			    "those are more boots than can be read together; ask for a shorter range");
 	else if (r == -ECANCELED)
 		answer_fail(answer, 503, "vmexitd is ending; try again when it runs");
 	else

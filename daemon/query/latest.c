@@ -208,8 +208,10 @@ int query_span(struct query *query, const struct boot *boot, enum sample_source 
 {
 	struct query_span span;
 	struct row_pair pair;
-	int r = span_in(query, boot, source, &span);
+	int r = query_part_check(query);
 
+	if (r == 0)
+		r = span_in(query, boot, source, &span);
 	if (r == 0)
 		r = query_latest(query, boot, source, &pair);
 	if (r < 0)

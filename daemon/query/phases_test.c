@@ -315,6 +315,7 @@ static void test_known(void)
 static void test_limit(struct query *query, const struct boot *boot)
 {
 	const struct query_filter any = { 0 };
+	struct query_span span;
 	atomic_bool cancelled = false;
 	struct phases phases;
 
@@ -326,9 +327,10 @@ static void test_limit(struct query *query, const struct boot *boot)
 	cancelled = false;
 	query_limit(query, 0, &cancelled);
 	ok(phases_read(query, boot, SOURCE_GUEST, &phases) == -ETIMEDOUT, "or takes longer than it may");
-	ok(eventquery_marks(query, boot, &any, NULL, NULL) == -ETIMEDOUT &&
+	ok(query_span(query, boot, SOURCE_GUEST, &span) == -ETIMEDOUT &&
+		   eventquery_marks(query, boot, &any, NULL, NULL) == -ETIMEDOUT &&
 		   eventquery_ranges(query, boot, RANGE_GAP, &any, NULL, NULL) == -ETIMEDOUT,
-	   "so it is with what is stored beside samples");
+	   "so it is with a boot's span, and what is stored beside samples");
 }
 
 /* A guest that makes up reasons, other ones in each sample. */

@@ -46,7 +46,7 @@ void query_free(struct query *query);
 /*
  * From now on reading fails with -ETIMEDOUT once @ms have passed, or -ECANCELED once *@cancelled,
  * unless that is NULL; this is looked at before each boot's curves, each chunk of them, and
- * each boot's marks and gaps are read.
+ * each boot's span, marks and gaps are read.
  */
 void query_limit(struct query *query, unsigned int ms, const atomic_bool *cancelled);
 void query_unlimit(struct query *query);
