@@ -77,7 +77,8 @@ static void finish(struct answer *answer, int r)
 {
 	if (r == -ENOENT) {
 		answer_fail(answer, 404,
-			    "there are no exits in that range; /series shows what there is");
+			    "there are no exits in that range, or too few samples of them; /series shows "
+			    "what there is");
 	} else if (r < 0) {
 		apipart_fail(answer, r);
 	} else {
