@@ -174,7 +174,7 @@ $lab->lab('guest', 'reset');
 ok($lab->wait_for(120, sub { my $b = current(); $b->{cause} eq 'reboot' && ($b->{sources}{guest} // {})->{samples} }), 'so is a reset, by its event');
 ($ok, $n) = browser('compare', '--ended', '--boots', join ',', map { "guest:$_->{boot}" } (grep { $_->{closed} && $_->{sources}{guest} } boots())[1, 0]);
 ok($ok, "its boots beside each other ($n checks)");
-($ok, $n) = browser('correlate', '--vm', 'guest', '--boot', $before->{boot});
+($ok, $n) = browser('correlate', '--short', '--vm', 'guest', '--boot', $before->{boot});
 ok($ok, "what goes along with its exits ($n checks)");
 is(scalar(boots()), $count + 1, 'one for the reset and the firmware\'s own, which the agent\'s hello joins');
 is($lab->sql('pragma integrity_check'), 'ok', 'the database is sound');

@@ -44,11 +44,13 @@ await run(OPTIONS, t => {
 		await select("Curves by").selectOption("reason");
 		await t.until("reasons", curves, ids => ids.length > 2 && !ids.includes("guest"));
 		let most;
-		// Sums of intervals, as the curves are; a reason that comes later is ranked when it is asked anew.
+		// Of what is in view; a reason that comes later is ranked when it is asked anew.
 		await t.until("those of the daemon", async () => {
-			const { reasons } = await t.json(`/api/v1/vms/${t.vm}/reasons?source=guest&boot=latest&sort=count`);
 			await page.reload();
 			await t.until("reasons", curves, ids => ids.length > 2 && !ids.includes("guest"));
+			const { from, to } = await t.chart(CHART);
+			const range = from > 1e9 ? `from=${from}&to=${to}` : "boot=latest";
+			const { reasons } = await t.json(`/api/v1/vms/${t.vm}/reasons?source=guest&sort=count&${range}`);
 			most = reasons.filter(r => r.count > 0 && r.name !== "idle").slice(0, 8);
 			return [(await curves()).sort(), most.map(r => String(r.number)).sort()];
 		}, ([shown, counted]) => shown.join() === counted.join());
