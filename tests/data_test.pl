@@ -137,7 +137,27 @@ sub served { my ($figures, $wanted, $name) = @_;
 	}
 	my @series = @{ json('/api/v1/vms/guest/series?boot=1&kind=count,handling,away')->{series} // [] };
 	is(scalar(grep { @{ $_->{v} } > 20 } @series), 6, 'and series of both sources');
+	listed();
 	unlike(slurp("$dir/daemon.log"), qr/error|warning/i, 'it has nothing to complain of') }
+
+# Interrupts come in lists, of one sample in ten: they are counted from list to list, but for gaps.
+sub listed {
+	my @gaps = sql("$dir/v.db", 'SELECT from_sequence FROM gap WHERE source = 0');
+	my ($samples, $lists, $sum, $last) = (0, 0, 0);
+	for my $row (grep { $_->{sequence} } csv('guest', '?form=long&source=guest')) {
+		$samples++ if $row->{kind} eq 'exits';
+		next unless $row->{kind} eq 'interrupt_source' && $row->{name} eq 'LOC';
+		$sum += $row->{value} - $last->{value} if $last && !grep { $_->[0] > $last->{sequence} && $_->[0] < $row->{sequence} } @gaps;
+		$last = $row;
+		$lists++;
+	}
+	cmp_ok($lists, '<', $samples / 2, 'a list of interrupts is in few samples');
+	for my $points (10000, 12) {
+		my ($loc) = @{ json("/api/v1/vms/guest/series?kind=interrupt_source&name=LOC&source=guest&points=$points")->{series} // [] };
+		my $all = 0;
+		$all += $loc->{v}[$_] * $loc->{dt}[$_] for 0 .. $#{ $loc->{v} // [] };
+		cmp_ok(abs($all - $sum), '<', 0.001 * $sum, "up to $points points have all of the $sum timer interrupts") or diag($all);
+	} }
 
 for my $name (@ARGV ? grep { $vendor{$_} } @ARGV : sort keys %vendor) {
 	subtest "debian-$name" => sub { recording($name) };

@@ -7,10 +7,10 @@
 #include "daemon/query/spans.h"
 
 /*
- * So far behind a phase's begin samples are read one by one: the first ends over the edge.
- * Where there is none, so many times as far.
+ * So far behind a phase's begin samples are read one by one: the first ends over the edge,
+ * and so does the first with a list. Where there is none, so many times as far.
  */
-#define HEAD_NS 120000000000LL
+#define HEAD_NS LISTSTEP_FAR_NS
 #define HEAD_MORE 16
 /* Clocks are slewed. */
 #define UNCOVERED_NS 1000000

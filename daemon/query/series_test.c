@@ -23,6 +23,8 @@ static const struct key tested[] = {
 	{ .kind = KEY_REASON_AWAY, .id = 40 },
 	{ .kind = KEY_WORKLOAD, .id = WORKLOAD_forks },
 	{ .kind = KEY_WORKLOAD, .id = WORKLOAD_tasks_runnable },
+	{ .kind = KEY_UNIT, .name = "u", .name_len = 1 },
+	{ .kind = KEY_PROCESS, .id = 7, .name = "p", .name_len = 1 },
 };
 
 #define TESTED (sizeof(tested) / sizeof(tested[0]))
@@ -39,6 +41,7 @@ static int add_total(void *ctx, size_t want, const struct key *key, const struct
 {
 	struct total *t = (struct total *)ctx + want;
 	bool counter = key_type(key) == KEY_TYPE_COUNTER;
+	bool amount = key_type(key) == KEY_TYPE_AMOUNT;
 
 	for (size_t i = 0; i < count; i++) {
 		const struct rollup_point *p = &spans[i].point;
@@ -48,8 +51,10 @@ static int add_total(void *ctx, size_t want, const struct key *key, const struct
 
 		t->spans++;
 		t->sum += p->sum;
-		t->ns += counter ? spans[i].ns : 0;
+		t->ns += counter || amount ? spans[i].ns : 0;
 		t->weight += counter ? 0 : p->weight;
+		if (amount)
+			continue;
 		if (counter && (spans[i].no_rate ||
 				spans[i].ns < (spans[i].from_opening ? 500000000u : 1000000u)))
 			continue;
@@ -72,6 +77,11 @@ static struct total slow_total(const struct history *h, const struct key *key, i
 
 		if (t_ns < from_ns || t_ns > to_ns)
 			continue;
+		if (key_type(key) == KEY_TYPE_AMOUNT) {
+			t.sum += step.has ? step.value : 0;
+			t.ns += step.ns;
+			continue;
+		}
 		if (key_type(key) != KEY_TYPE_COUNTER) {
 			uint64_t value = step.value;
 
@@ -86,7 +96,7 @@ static struct total slow_total(const struct history *h, const struct key *key, i
 		t.sum += step.increase;
 		t.ns += step.ns;
 		rate = step.increase * 1e9 / step.ns;
-		if (step.ns < (i ? 1000000u : 500000000u))
+		if (step.ns < (step.opening ? 500000000u : 1000000u))
 			continue;
 		t.min = rate < t.min ? rate : t.min;
 		t.max = rate > t.max ? rate : t.max;

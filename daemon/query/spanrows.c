@@ -5,27 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guest-agent/shared/detail.h"
-
-/* The interval that ends with a row of samples. */
-struct spanrows_step {
-	bool wanted;
-	bool gap;
-	uint64_t ns;			/* 0: not known */
-};
-
 void spanrows_done(struct spanrows *rows)
 {
 	free(rows->spans);
 	free(rows->points);
-	free(rows->steps);
+	free(rows->wanted);
 }
 
 static int make_room(struct spanrows *rows, size_t count)
 {
 	struct rollup_point *points;
-	struct spanrows_step *steps;
 	struct span *spans;
+	bool *wanted;
 
 	if (count <= rows->room)
 		return 0;
@@ -33,9 +24,9 @@ static int make_room(struct spanrows *rows, size_t count)
 	rows->spans = spans ? spans : rows->spans;
 	points = realloc(rows->points, count * sizeof(*points));
 	rows->points = points ? points : rows->points;
-	steps = realloc(rows->steps, count * sizeof(*steps));
-	rows->steps = steps ? steps : rows->steps;
-	if (!spans || !points || !steps)
+	wanted = realloc(rows->wanted, count * sizeof(*wanted));
+	rows->wanted = wanted ? wanted : rows->wanted;
+	if (!spans || !points || !wanted)
 		return -ENOMEM;
 	rows->room = count;
 	return 0;
@@ -52,8 +43,7 @@ static const struct chunk_column *field(struct chunk *chunk, uint32_t id)
 struct samples {
 	const struct spanrows *rows;
 	const struct chunk_column *t;
-	const struct chunk_column *lists;	/* which lists a row has, or NULL */
-	bool from_zero;				/* row 0 is the first since zero */
+	struct liststeps steps;
 };
 
 /* As rollup.c does it, so that samples and their rollups say the same. */
@@ -62,56 +52,32 @@ static int take_steps(struct chunk *chunk, const struct spanrows_range *range,
 {
 	const struct chunk_column *t = field(chunk, FIELD_T_NS);
 	const struct chunk_column *sequence = field(chunk, FIELD_SEQUENCE);
-	const struct chunk_column *gap = field(chunk, FIELD_GAP);
-	const struct chunk_column *lists = field(chunk, FIELD_LISTS);
-	size_t count = chunk_rows(chunk), gaps = 0;
+	size_t count = chunk_rows(chunk);
+	bool first;
 
 	if (chunk_is_damaged(chunk) || !t || !sequence || t->count != count ||
-	    sequence->count != count || (lists && lists->count != count))
+	    sequence->count != count)
 		return -EBADMSG;
 	for (size_t row = 0; row < count; row++) {
 		int64_t t_ns = t->values[row];
-		int64_t before_ns = row ? (int64_t)t->values[row - 1] : rows->origin.opened_ns;
-		bool known = row > 0 || rows->origin.from_zero;
-		struct spanrows_step *step = &rows->steps[row];
 
-		step->gap = gap && gaps < gap->count && gap->rows[gaps] == row;
-		gaps += step->gap;
-		step->ns = known && !step->gap && t_ns > before_ns ? t_ns - before_ns : 0;
-		step->wanted = sequence->values[row] > range->after &&
-			       sequence->values[row] <= range->upto && t_ns >= range->from_ns &&
-			       t_ns <= range->to_ns;
+		rows->wanted[row] = sequence->values[row] > range->after &&
+				    sequence->values[row] <= range->upto && t_ns >= range->from_ns &&
+				    t_ns <= range->to_ns;
 	}
-	*ret_samples = (struct samples){
-		.rows = rows,
-		.t = t,
-		.lists = lists,
-		.from_zero = rows->origin.from_zero && sequence->values[0] > range->after,
-	};
-	return 0;
-}
-
-/* Whether a counter that row @row has and the one before has not was zero in that. */
-static bool was_zero(const struct samples *s, const struct key *key, size_t row)
-{
-	unsigned int list = key->kind < KEY_VCPU_COUNT ? DETAIL_REASONS : DETAIL_VCPUS;
-
-	if (!key_is_vm_counter(key))
-		return false;
-	if (row == 0)
-		return s->from_zero;
-	return key->kind != KEY_FIELD && s->lists &&
-	       s->lists->values[row - 1] >> (list - DETAIL_FIRST) & 1;
+	ret_samples->rows = rows;
+	ret_samples->t = t;
+	first = count && sequence->values[0] >= range->first;
+	return liststeps_make(chunk, range->leads, first, rows->origin.from_zero,
+			      rows->origin.opened_ns, &ret_samples->steps);
 }
 
 static void counter_span(const struct samples *s, const struct chunk_column *c, size_t i,
-			 struct span *span)
+			 const struct liststep *steps, struct span *span)
 {
-	size_t row = c->rows[i];
-	bool follows = i > 0 && c->rows[i - 1] + 1 == row;
-	uint64_t before = follows ? c->values[i - 1] : 0, value = c->values[i];
-	const struct spanrows_step *step = &s->rows->steps[row];
-	bool known = follows || was_zero(s, &c->key, row);
+	const struct liststep *step = &steps[c->rows[i]];
+	uint64_t before, value = c->values[i];
+	bool known = liststeps_before(&s->steps, steps, c, i, &before);
 
 	span->point.first = known ? before : value;
 	span->point.last = value;
@@ -119,37 +85,20 @@ static void counter_span(const struct samples *s, const struct chunk_column *c, 
 		return;
 	span->point.sum = value - before;
 	span->point.weight = span->ns = step->ns;
-	span->from_opening = row == 0;
+	span->from_opening = step->before == LISTSTEP_ZERO;
 }
 
-/*
- * What a list of processes tells is of the time since the list before it, which not every
- * sample has; nanoseconds, as far back as the chunk and what follows on each other go.
- */
-static uint64_t since_list(const struct samples *s, size_t row)
-{
-	uint64_t ns = 0;
-
-	for (; row > 0 && s->rows->steps[row].ns; row--) {
-		ns += s->rows->steps[row].ns;
-		if (!s->lists || s->lists->values[row - 1] >> (DETAIL_PROCESSES - DETAIL_FIRST) & 1)
-			break;
-	}
-	return ns;
-}
-
-static void level_span(const struct samples *s, const struct chunk_column *c, size_t i,
+static void level_span(const struct chunk_column *c, size_t i, const struct liststep *steps,
 		       struct span *span)
 {
-	size_t row = c->rows[i];
+	const struct liststep *step = &steps[c->rows[i]];
 	uint64_t value = c->values[i];
 
-	span->ns = row ? s->rows->steps[row].ns : 0;
+	/* At the opening there was no level. */
+	span->ns = step->before == LISTSTEP_ZERO ? 0 : step->ns;
 	span->point.sum = value;
-	if (key_type(&c->key) == KEY_TYPE_AMOUNT) {
-		span->ns = since_list(s, row);
+	if (key_type(&c->key) == KEY_TYPE_AMOUNT)
 		return;
-	}
 	span->point.first = span->point.last = span->point.min = span->point.max = value;
 	span->point.weight = 1;
 	span->point.has_rate = true;
@@ -158,21 +107,22 @@ static void level_span(const struct samples *s, const struct chunk_column *c, si
 static int put_values(struct spanrows *rows, const struct samples *s, size_t want,
 		      const struct chunk_column *c)
 {
+	const struct liststep *steps = liststeps_of(&s->steps, liststep_list(&c->key));
 	bool counter = key_type(&c->key) == KEY_TYPE_COUNTER;
 	size_t count = 0;
 
 	for (size_t i = 0; i < c->count; i++) {
 		struct span *span = &rows->spans[count];
 
-		if (!rows->steps[c->rows[i]].wanted)
+		if (!rows->wanted[c->rows[i]])
 			continue;
 		memset(span, 0, sizeof(*span));
 		span->t_ns = s->t->values[c->rows[i]];
 		span->point.present = true;
 		if (counter)
-			counter_span(s, c, i, span);
+			counter_span(s, c, i, steps, span);
 		else
-			level_span(s, c, i, span);
+			level_span(c, i, steps, span);
 		count++;
 	}
 	return count ? rows->fn(rows->ctx, want, &c->key, rows->spans, count) : 0;
@@ -181,7 +131,7 @@ static int put_values(struct spanrows *rows, const struct samples *s, size_t wan
 int spanrows_samples(struct spanrows *rows, struct chunk *chunk,
 		     const struct spanrows_range *range)
 {
-	struct samples s;
+	struct samples s = { 0 };
 	int r = make_room(rows, chunk_rows(chunk));
 
 	if (r == 0)
@@ -201,6 +151,7 @@ int spanrows_samples(struct spanrows *rows, struct chunk *chunk,
 		if (r == 0 && chunk_is_damaged(chunk))
 			r = -EBADMSG;
 	}
+	liststeps_done(&s.steps);
 	return r;
 }
 
@@ -222,7 +173,7 @@ static int put_points(struct spanrows *rows, struct chunk *chunk, size_t want,
 			continue;
 		rows->spans[count++] = (struct span){
 			.t_ns = buckets[row].value[BUCKET_TO_NS],
-			.ns = counter ? point->weight : buckets[row].value[BUCKET_COVERED_NS],
+			.ns = counter ? point->weight : rollup_whole_ns(&buckets[row], key),
 			.no_rate = counter && point->weight > 0 && !point->has_rate,
 			.point = *point,
 		};

@@ -14,7 +14,7 @@ struct spanrows {
 	struct rollup_origin origin;
 	struct span *spans;
 	struct rollup_point *points;
-	struct spanrows_step *steps;
+	bool *wanted;			/* by row of samples */
 	size_t room;
 };
 
@@ -24,6 +24,8 @@ void spanrows_done(struct spanrows *rows);
 struct spanrows_range {
 	uint64_t after, upto;
 	int64_t from_ns, to_ns;
+	uint64_t first;			/* the first one that is the chunk's own */
+	const struct listleads *leads;	/* in front of the chunk, or NULL */
 };
 
 /* Each returns 0, -ENOMEM, -EBADMSG or what the spans_fn returned. */

@@ -6,6 +6,7 @@
 
 #include "daemon/query/querypart.h"
 #include "daemon/query/spanrows.h"
+#include "daemon/store/listlead.h"
 
 /* Of the journal the first and last time are known; between them the clock may be set back. */
 #define SET_BACK_NS 600000000000LL
@@ -76,9 +77,35 @@ static unsigned int kinds_of(const struct spanrows *rows)
 	return kinds;
 }
 
+/* Samples of @chunk up to @upto; @first is the first that is its own, not the one before. */
+static int read_chunk(struct reader *r, struct chunk *chunk, uint64_t first, uint64_t upto)
+{
+	struct archive_of of = { r->of->boot->id, r->of->source, 0 };
+	unsigned int lists = 0;
+	struct listlead lead;
+	struct spanrows_range range = {
+		.after = r->after > first - 1 ? r->after : first - 1,
+		.upto = upto,
+		.from_ns = r->of->from_ns,
+		.to_ns = r->of->to_ns,
+		.first = first,
+		.leads = &lead.leads,
+	};
+	int e;
+
+	for (size_t i = 0; i < r->rows.wants_count; i++)
+		lists |= 1U << liststep_list(&r->rows.wants[i].key);
+	e = listlead_find(r->blocks->archive, &of, chunk, lists & LISTLEAD_ALL,
+			  r->rows.origin.from_zero, &lead);
+	if (e < 0)
+		return e;
+	e = spanrows_samples(&r->rows, chunk, &range);
+	listlead_done(&lead);
+	return e;
+}
+
 static int read_unsealed(struct reader *r)
 {
-	struct spanrows_range range = { r->after, UINT64_MAX, r->of->from_ns, r->of->to_ns };
 	struct archive_entry entry;
 	struct journal_end end;
 	struct stream stream;
@@ -100,16 +127,13 @@ static int read_unsealed(struct reader *r)
 	stream_done(&stream);
 	if (e < 0)
 		return e == -ENOENT ? 0 : e;
-	/* The row of the last sealed one is no sample of the journal's. */
-	range.after = range.after > entry.from_sequence - 1 ? range.after : entry.from_sequence - 1;
-	e = spanrows_samples(&r->rows, chunk, &range);
+	e = read_chunk(r, chunk, entry.from_sequence, UINT64_MAX);
 	chunk_free(chunk);
 	return e;
 }
 
 static int read_sample_chunk(struct reader *r, const struct archive_entry *entry, uint64_t upto)
 {
-	struct spanrows_range range = { r->after, upto, r->of->from_ns, r->of->to_ns };
 	struct chunk *chunk;
 	int e;
 
@@ -120,9 +144,7 @@ static int read_sample_chunk(struct reader *r, const struct archive_entry *entry
 	e = load(r, entry, &chunk);
 	if (e < 0)
 		return e;
-	range.after = range.after > entry->from_sequence - 1 ? range.after
-							      : entry->from_sequence - 1;
-	e = spanrows_samples(&r->rows, chunk, &range);
+	e = read_chunk(r, chunk, entry->from_sequence, upto);
 	chunk_free(chunk);
 	return e;
 }

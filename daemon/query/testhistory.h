@@ -14,7 +14,7 @@
 #include "daemon/store/store.h"
 #include "daemon/store/testsample.h"
 #include "daemon/query/query.h"
-#include "daemon/store/key.h"
+#include "daemon/store/liststep.h"
 
 #define HISTORY_T0 1763874000000000000LL
 
@@ -22,6 +22,9 @@ struct history_sample {
 	struct sample sample;			/* without lists */
 	bool gap;				/* before it samples are missing */
 	bool has_reasons;
+	bool has_units, has_unit;		/* a list of units; "u" is in it */
+	bool has_processes;			/* of which "p" is always one */
+	uint64_t unit, process;
 	struct testsample_reason reasons[3];	/* of number 0: not there yet */
 };
 
@@ -32,15 +35,23 @@ struct history {
 	bool from_zero;
 	int64_t opened_ns;
 	int64_t usual_ns;			/* between samples */
+	uint32_t rare;				/* one sample of so many has a list of names */
 	size_t count;
 	struct history_sample *samples;
-	uint32_t random;
+	uint32_t random, list_random;
 };
 
 static inline uint32_t history_random(struct history *h, uint32_t below)
 {
 	h->random = h->random * 1664525 + 1013904223;
 	return (uint64_t)(h->random >> 4) * below >> 28;
+}
+
+/* Likewise of lists. */
+static inline uint32_t history_list_random(struct history *h, uint32_t below)
+{
+	h->list_random = h->list_random * 1664525 + 1013904223;
+	return (uint64_t)(h->list_random >> 4) * below >> 28;
 }
 
 /* Some time in it, or shortly before or behind. */
@@ -84,6 +95,8 @@ static inline void history_count(struct history *h, struct history_sample *s)
 		s->sample.exits += n;
 		s->sample.handling_cycles += n * 2100ULL;
 	}
+	s->unit = history_list_random(h, 300) ? s->unit + history_list_random(h, 1000) : 0;
+	s->process = history_list_random(h, 100000);
 	s->sample.workload.value[WORKLOAD_forks] += history_random(h, 5);
 	s->sample.workload.value[WORKLOAD_tasks_runnable] = history_random(h, 40);
 }
@@ -97,7 +110,11 @@ static inline void history_presence(struct history *h, struct history_sample *s)
 	s->sample.workload.mask = history_random(h, 30)
 					  ? 1ULL << WORKLOAD_forks | 1ULL << WORKLOAD_tasks_runnable
 					  : 0;
-	s->has_reasons = history_random(h, 25);
+	s->has_reasons = history_random(h, 25) &&
+			 (h->rare < 100 || history_list_random(h, 12) == 0);
+	s->has_units = history_list_random(h, h->rare) == 0;
+	s->has_unit = s->has_units && history_list_random(h, 10);
+	s->has_processes = history_list_random(h, h->rare) == 0;
 }
 
 static inline void history_add(struct store *store, struct boot *boot,
@@ -113,6 +130,10 @@ static inline void history_add(struct store *store, struct boot *boot,
 	}
 	if (s->has_reasons)
 		testsample_reasons(&sample, reasons, count);
+	if (s->has_processes)
+		testsample_named(&sample, DETAIL_PROCESSES, 7, "p", s->process);
+	if (s->has_units)
+		testsample_named(&sample, DETAIL_UNITS, 0, s->has_unit ? "u" : "", s->unit);
 	if (store_add(store, boot, SOURCE_GUEST, &sample) < 0)
 		abort();
 }
@@ -181,7 +202,9 @@ static inline void history_boot(struct history *h, struct store *store, struct b
 static inline void history_make(struct history *h, unsigned int seed, size_t count)
 {
 	int64_t usual_ns = 20000000LL << seed * 4 % 15;
-	struct history before = { .random = seed, .usual_ns = usual_ns };
+	/* Rarer than a chunk has samples, too. */
+	static const uint32_t rare[] = { 1, 9, 40, 900 };
+	struct history before = { .random = seed, .usual_ns = usual_ns, .rare = 1 };
 	struct store *store;
 	struct vm *vm;
 	struct boot *boot;
@@ -190,6 +213,7 @@ static inline void history_make(struct history *h, unsigned int seed, size_t cou
 		.dir = "/tmp/vmexit-history-XXXXXX",
 		.random = seed * 7919,
 		.usual_ns = usual_ns,
+		.rare = rare[seed % 4],
 	};
 	before.samples = calloc(count, sizeof(*before.samples));
 	h->samples = calloc(count, sizeof(*h->samples));
@@ -242,6 +266,10 @@ static inline bool history_value(const struct history_sample *s, const struct ke
 		*ret_value = exits ? s->sample.exits : s->sample.handling_cycles;
 		return s->sample.has & (exits ? SAMPLE_HAS_EXITS : SAMPLE_HAS_HANDLING);
 	}
+	if (key->kind == KEY_UNIT || key->kind == KEY_PROCESS) {
+		*ret_value = key->kind == KEY_UNIT ? s->unit : s->process;
+		return key->kind == KEY_UNIT ? s->has_unit : s->has_processes;
+	}
 	for (int i = 0; i < 3 && s->has_reasons; i++) {
 		if (s->reasons[i].number != key->id)
 			continue;
@@ -253,31 +281,52 @@ static inline bool history_value(const struct history_sample *s, const struct ke
 	return false;
 }
 
-/* What the interval that ends with sample @i says of @key. */
+/* Whether sample @s has the list that @key is of; what is of none is looked for in all. */
+static inline bool history_has_list(const struct history_sample *s, const struct key *key)
+{
+	return key->kind == KEY_UNIT	  ? s->has_units
+	       : key->kind == KEY_PROCESS ? s->has_processes
+	       : key->kind >= KEY_REASON_COUNT && key->kind <= KEY_REASON_AWAY ? s->has_reasons
+									       : true;
+}
+
+/* What the interval that ends with sample @i says of @key: from the last one with its list. */
 struct history_step {
 	bool has;			/* sample @i has a value */
-	bool known;			/* a counter's increase is */
+	bool known;			/* a counter's increase, or an amount's time, is */
+	bool opening;			/* begins when the boot was opened */
 	uint64_t value, increase, ns;
 };
 
 static inline struct history_step history_step(const struct history *h, size_t i,
 					       const struct key *key)
 {
-	const struct history_sample *s = &h->samples[i], *before = i ? s - 1 : NULL;
-	int64_t before_ns = before ? (int64_t)before->sample.t_wall_ns : h->opened_ns;
-	int64_t ns = (int64_t)s->sample.t_wall_ns - before_ns;
+	const struct history_sample *s = &h->samples[i], *before;
 	bool by_reason = key->kind >= KEY_REASON_COUNT && key->kind <= KEY_REASON_AWAY;
+	bool gap = s->gap, had;
 	struct history_step step = { 0 };
+	int64_t ns, from = (int64_t)i - 1;
 	uint64_t was = 0;
-	bool had;
 
+	while (from >= 0 && !history_has_list(&h->samples[from], key))
+		gap |= h->samples[from--].gap;
+	/* An agent begins to look at processes with the first sample. */
+	if (from < 0 && i > 0 && key->kind == KEY_PROCESS)
+		from = 0;
+	before = from >= 0 ? &h->samples[from] : NULL;
+	ns = (int64_t)s->sample.t_wall_ns -
+	     (before ? (int64_t)before->sample.t_wall_ns : h->opened_ns);
 	step.has = history_value(s, key, &step.value);
+	step.opening = !before;
 	/* Before its first sample all was zero; a reason not in a list is at zero, too. */
-	if (!before)
-		had = h->from_zero && key->kind != KEY_WORKLOAD;
+	if (key->kind == KEY_PROCESS)
+		had = before;
+	else if (!before)
+		had = h->from_zero && key->kind != KEY_WORKLOAD && key->kind != KEY_UNIT;
 	else
 		had = history_value(before, key, &was) || (by_reason && before->has_reasons);
-	if (!step.has || !had || ns <= 0 || s->gap || step.value < was)
+	if (!step.has || !had || ns <= 0 || gap || step.value < was ||
+	    (from + 1 < (int64_t)i && ns > LISTSTEP_FAR_NS))
 		return step;
 	step.known = true;
 	step.increase = step.value - was;

@@ -67,7 +67,7 @@ static bool near(double a, double b, double part)
 }
 
 /* The graph's columns have all that was counted. */
-static bool columns_agree(const struct report *r)
+static bool columns_agree(const struct history *h, const struct report *r)
 {
 	double all = 0, reasons = 0;
 
@@ -80,9 +80,12 @@ static bool columns_agree(const struct report *r)
 		all += c->all * c->seconds;
 		reasons += sum * c->seconds;
 	}
-	/* What is too short for a rate is left out; and reasons where exits are not known. */
+	/*
+	 * What is too short for a rate is left out; and reasons where exits are not known, or in
+	 * front of the range, into which lists that are rare reach far.
+	 */
 	return near(all, r->sums.exits, 0.001) &&
-	       (!r->has_reasons || near(reasons, 0.9 * r->totals.exits, 0.12));
+	       (!r->has_reasons || h->rare > 100 || near(reasons, 0.9 * r->totals.exits, 0.12));
 }
 
 static bool agrees(const struct history *h, int64_t from_ns, int64_t to_ns, const struct report *r)
@@ -95,7 +98,7 @@ static bool agrees(const struct history *h, int64_t from_ns, int64_t to_ns, cons
 	return r->sums.exits == slow.exits && near(r->sums.covered_s, slow.seconds, 1e-9) &&
 	       workload == slow.forks && r->exits >= r->sums.exits &&
 	       (!r->has_reasons || r->totals.exits == slow.reasons) && part.events <= slow.exits &&
-	       part.events >= 0.6 * slow.exits && columns_agree(r) &&
+	       part.events >= 0.6 * slow.exits && columns_agree(h, r) &&
 	       (r->curve.count == 0 || (r->from >= h->opened_ns / 1e9 - 1 && r->to >= r->from));
 }
 

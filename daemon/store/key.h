@@ -57,7 +57,8 @@ enum key_bucket {
 	BUCKET_SAMPLES = 5,
 	BUCKET_COVERED_NS = 6,		/* of the intervals that end in it; without gaps */
 	BUCKET_GAP_NS = 7,		/* of those over gaps */
-	BUCKETS
+	BUCKET_LIST_NS = 8,		/* by list: from one to the next */
+	BUCKETS = BUCKET_LIST_NS + 5
 };
 
 /* What of a series a rollup's column holds, as rollup.h says; 0 for all else. */
@@ -85,7 +86,7 @@ enum key_type {
 	KEY_TYPE_NONE,			/* not a series: a time, a sequence */
 	KEY_TYPE_COUNTER,		/* grows within a boot */
 	KEY_TYPE_GAUGE,			/* a level at the instant */
-	KEY_TYPE_AMOUNT,		/* of the time since the sample before */
+	KEY_TYPE_AMOUNT,		/* of the time since the list before */
 };
 
 static inline bool key_equal(const struct key *a, const struct key *b)

@@ -6,29 +6,14 @@
 #include <string.h>
 
 #define S 1000000000LL
-#define MILLI_PER_NS 1e12		/* one a nanosecond, in thousandths a second */
-
-/* Below them an interval says nothing of a rate, as for rate.h. */
-#define LEAST_NS 1000000
-#define LEAST_FIRST_NS 500000000
-
 const int64_t rollup_width_ns[ROLLUP_TIERS] = { 0, 10 * S, 60 * S, 600 * S, 3600 * S };
-
-/* The interval that ends with a row. */
-struct step {
-	int32_t bucket;			/* -1: the row only stands before others */
-	bool gap;
-	int64_t ns;			/* 0: not known */
-	double per_ns;			/* an increase times it is a rate; 0: too short for one */
-};
 
 /* Rows and the buckets they fall into. */
 struct plan {
 	size_t rows, buckets;
-	struct step *steps;
+	int32_t *bucket_of;		/* of each row; -1: it only stands before others */
 	struct rollup_bucket *bucket;
-	const struct chunk_column *lists;	/* which lists a row has, or NULL */
-	bool from_zero;				/* row 0 is the first since zero */
+	struct liststeps steps;		/* of samples */
 };
 
 static unsigned int length_of(uint64_t v)
@@ -84,32 +69,34 @@ static const struct chunk_column *meta(struct chunk *chunk, enum key_kind kind, 
 static int new_plan(size_t rows, struct plan *p)
 {
 	p->rows = rows;
-	p->steps = calloc(rows + 1, sizeof(*p->steps));
+	p->bucket_of = malloc((rows + 1) * sizeof(*p->bucket_of));
 	p->bucket = malloc((rows + 1) * sizeof(*p->bucket));
-	return p->steps && p->bucket ? 0 : -ENOMEM;
+	return p->bucket_of && p->bucket ? 0 : -ENOMEM;
 }
 
 static void drop_plan(struct plan *p)
 {
-	free(p->steps);
+	liststeps_done(&p->steps);
+	free(p->bucket_of);
 	free(p->bucket);
 }
 
 /* Add a sample at @t_ns, @ns after the one before (0: not known), to its bucket. */
-static void plan_sample(struct plan *p, size_t row, int64_t t_ns, uint64_t sequence, int64_t ns)
+static void plan_sample(struct plan *p, size_t row, int64_t t_ns, uint64_t sequence, int64_t ns,
+			bool gap)
 {
 	struct rollup_bucket *b = bucket_at(p, floor_to(t_ns, rollup_width_ns[1]));
-	struct step *step = &p->steps[row];
 
-	step->bucket = p->buckets - 1;
-	step->ns = ns;
+	p->bucket_of[row] = p->buckets - 1;
 	if (b->value[BUCKET_SAMPLES]++ == 0) {
 		b->value[BUCKET_FROM_NS] = t_ns;
 		b->value[BUCKET_FROM_SEQUENCE] = sequence;
 	}
 	b->value[BUCKET_TO_NS] = t_ns;
 	b->value[BUCKET_TO_SEQUENCE] = sequence;
-	b->value[step->gap ? BUCKET_GAP_NS : BUCKET_COVERED_NS] += ns;
+	b->value[gap ? BUCKET_GAP_NS : BUCKET_COVERED_NS] += ns;
+	for (unsigned int list = 0; list < LISTSTEP_LISTS; list++)
+		b->value[BUCKET_LIST_NS + list] += liststeps_of(&p->steps, list)[row].ns;
 }
 
 static int plan_samples(struct chunk *chunk, uint64_t after, const struct rollup_origin *origin,
@@ -119,30 +106,29 @@ static int plan_samples(struct chunk *chunk, uint64_t after, const struct rollup
 	const struct chunk_column *sequence = meta(chunk, KEY_FIELD, FIELD_SEQUENCE);
 	const struct chunk_column *gap = meta(chunk, KEY_FIELD, FIELD_GAP);
 	size_t gaps = 0;
+	bool first;
+	int r;
 
-	p->lists = meta(chunk, KEY_FIELD, FIELD_LISTS);
 	if (chunk_is_damaged(chunk) || !t || !sequence || t->count != p->rows ||
-	    sequence->count != p->rows || (p->lists && p->lists->count != p->rows))
+	    sequence->count != p->rows)
 		return -EBADMSG;
-	for (size_t row = 0; row < p->rows; row++) {
-		struct step *step = &p->steps[row];
+	first = p->rows && sequence->values[0] > after;
+	r = liststeps_make(chunk, origin->leads, first, origin->from_zero, origin->opened_ns,
+			   &p->steps);
+	for (size_t row = 0; row < p->rows && r == 0; row++) {
 		int64_t before_ns = row ? (int64_t)t->values[row - 1] : origin->opened_ns;
 		int64_t ns = (int64_t)t->values[row] - before_ns;
+		bool is_gap = gap && gaps < gap->count && gap->rows[gaps] == row;
 
-		step->bucket = -1;
-		step->gap = gap && gaps < gap->count && gap->rows[gaps] == row;
-		gaps += step->gap;
+		gaps += is_gap;
+		p->bucket_of[row] = -1;
 		if (sequence->values[row] <= after)
 			continue;
-		if (row == 0)
-			p->from_zero = origin->from_zero;
 		if ((row == 0 && !origin->from_zero) || ns < 0)
 			ns = 0;
-		plan_sample(p, row, t->values[row], sequence->values[row], ns);
-		if (ns >= (row ? LEAST_NS : LEAST_FIRST_NS))
-			step->per_ns = MILLI_PER_NS / ns;
+		plan_sample(p, row, t->values[row], sequence->values[row], ns, is_gap);
 	}
-	return p->buckets ? 0 : -ENOENT;
+	return r == 0 && p->buckets == 0 ? -ENOENT : r;
 }
 
 static void add_rate(struct rollup_point *f, uint64_t least, uint64_t most)
@@ -152,14 +138,14 @@ static void add_rate(struct rollup_point *f, uint64_t least, uint64_t most)
 	f->has_rate = true;
 }
 
-static void add_counter(struct rollup_point *f, const struct step *step, bool known,
+static void add_counter(struct rollup_point *f, const struct liststep *step, bool known,
 			uint64_t before, uint64_t value)
 {
 	if (!f->present)
 		f->first = known ? before : value;
 	f->present = true;
 	f->last = value;
-	if (!known || step->ns == 0 || step->gap || value < before)
+	if (!known || step->ns == 0 || value < before)
 		return;
 	f->sum += value - before;
 	f->weight += step->ns;
@@ -182,39 +168,25 @@ static void add_value(struct rollup_point *f, uint64_t value)
 	add_rate(f, value, value);
 }
 
-/* Whether a counter that row @row has and the one before has not was zero in that. */
-static bool was_zero(const struct plan *p, const struct key *key, size_t row)
-{
-	unsigned int list = key->kind < KEY_VCPU_COUNT ? DETAIL_REASONS : DETAIL_VCPUS;
-
-	if (!key_is_vm_counter(key))
-		return false;
-	if (row == 0)
-		return p->from_zero;
-	return key->kind != KEY_FIELD && p->lists &&
-	       p->lists->values[row - 1] >> (list - DETAIL_FIRST) & 1;
-}
-
 static void fold_samples(const struct plan *p, const struct chunk_column *c,
 			 struct rollup_point *folds)
 {
+	const struct liststep *steps = liststeps_of(&p->steps, liststep_list(&c->key));
 	bool counter = key_type(&c->key) == KEY_TYPE_COUNTER;
 
 	for (size_t i = 0; i < c->count; i++) {
-		size_t row = c->rows[i];
-		const struct step *step = &p->steps[row];
+		int32_t bucket = p->bucket_of[c->rows[i]];
+		uint64_t before;
+		bool known;
 
-		if (step->bucket < 0)
+		if (bucket < 0)
 			continue;
-		if (!counter)
-			add_value(&folds[step->bucket], c->values[i]);
-		else if (i > 0 && c->rows[i - 1] + 1 == row)
-			add_counter(&folds[step->bucket], step, true, c->values[i - 1],
-				    c->values[i]);
-		else
-			/* One that was there before was only left out. */
-			add_counter(&folds[step->bucket], step,
-				    i == 0 && was_zero(p, &c->key, row), 0, c->values[i]);
+		if (!counter) {
+			add_value(&folds[bucket], c->values[i]);
+			continue;
+		}
+		known = liststeps_before(&p->steps, steps, c, i, &before);
+		add_counter(&folds[bucket], &steps[c->rows[i]], known, before, c->values[i]);
 	}
 }
 
@@ -226,9 +198,10 @@ static uint64_t mean_rate(const struct rollup_point *f)
 	return milli > UINT64_MAX ? UINT64_MAX : (uint64_t)milli;
 }
 
-static uint64_t whole_weight(enum key_type type, const struct rollup_bucket *bucket)
+static uint64_t whole_weight(const struct key *key, const struct rollup_bucket *bucket)
 {
-	return bucket->value[type == KEY_TYPE_COUNTER ? BUCKET_COVERED_NS : BUCKET_SAMPLES];
+	return key_type(key) == KEY_TYPE_COUNTER ? rollup_whole_ns(bucket, key)
+						 : bucket->value[BUCKET_SAMPLES];
 }
 
 static void put(struct chunk *into, struct key *key, enum key_aspect aspect, size_t row,
@@ -269,7 +242,7 @@ static void put_points(struct chunk *into, size_t first_row, const struct plan *
 							   : f->last * f->weight;
 		size_t row = first_row + i;
 
-		if (f->present && f->weight != whole_weight(type, &p->bucket[i]))
+		if (f->present && f->weight != whole_weight(&key, &p->bucket[i]))
 			put(into, &key, ASPECT_WEIGHT, row, f->weight);
 		if (f->present)
 			put(into, &key, ASPECT_LAST, row, f->last);
@@ -296,7 +269,9 @@ static size_t put_buckets(struct chunk *into, const struct plan *p)
 		for (uint32_t id = 0; id < BUCKETS; id++) {
 			struct key key = { .kind = KEY_BUCKET, .id = id };
 
-			chunk_set(into, &key, p->bucket[i].value[id]);
+			if (id < BUCKET_LIST_NS ||
+			    p->bucket[i].value[id] != p->bucket[i].value[BUCKET_COVERED_NS])
+				chunk_set(into, &key, p->bucket[i].value[id]);
 		}
 	}
 	return first_row;
@@ -349,6 +324,8 @@ static void add_bucket(struct rollup_bucket *to, const struct rollup_bucket *fro
 	to->value[BUCKET_SAMPLES] += from->value[BUCKET_SAMPLES];
 	to->value[BUCKET_COVERED_NS] += from->value[BUCKET_COVERED_NS];
 	to->value[BUCKET_GAP_NS] += from->value[BUCKET_GAP_NS];
+	for (int id = BUCKET_LIST_NS; id < BUCKETS; id++)
+		to->value[id] += from->value[id];
 }
 
 /* Add up two points of a series, the second one later; zeros are nothing. */
@@ -391,8 +368,8 @@ static int fold_buckets(struct chunk *chunk, const struct rollup_bucket *buckets
 			break;
 		memset(folds, 0, p->buckets * sizeof(*folds));
 		for (size_t row = 0; row < p->rows; row++) {
-			if (p->steps[row].bucket >= 0)
-				add_point(&folds[p->steps[row].bucket], &points[row]);
+			if (p->bucket_of[row] >= 0)
+				add_point(&folds[p->bucket_of[row]], &points[row]);
 		}
 		put_points(into, first_row, p, key, folds);
 	}
@@ -410,12 +387,12 @@ int rollup_buckets(struct chunk *buckets, uint64_t after, int64_t width_ns, stru
 	if (r == 0)
 		r = rollup_read_buckets(buckets, &rows);
 	for (size_t row = 0; row < p.rows && r == 0; row++) {
-		p.steps[row].bucket = -1;
+		p.bucket_of[row] = -1;
 		if (rows[row].value[BUCKET_TO_SEQUENCE] <= after)
 			continue;
 		add_bucket(bucket_at(&p, floor_to(rows[row].value[BUCKET_START_NS], width_ns)),
 			   &rows[row]);
-		p.steps[row].bucket = p.buckets - 1;
+		p.bucket_of[row] = p.buckets - 1;
 	}
 	if (r == 0)
 		r = p.buckets ? fold_buckets(buckets, rows, &p, into) : -ENOENT;

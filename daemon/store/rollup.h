@@ -3,14 +3,15 @@
  * Rollups: what the samples within 10 s, 1 min, 10 min or 1 h say together, so that a
  * long range is drawn from few numbers and still shows its peaks. Non-logging.
  *
- * Time is cut at multiples of a tier's width. The interval between two samples belongs
- * to the bucket in which it ends, so sums over buckets are exact, however they are cut.
+ * Time is cut at multiples of a tier's width. The interval between two samples, or between
+ * two that have the list, belongs to the bucket in which it ends, so sums over buckets are
+ * exact, however they are cut; and it may be longer than the bucket.
  * A bucket may come in several rows, one behind the other: they add up.
  */
 #ifndef DAEMON_ROLLUP_H
 #define DAEMON_ROLLUP_H
 
-#include "daemon/store/chunk.h"
+#include "daemon/store/liststep.h"
 
 /* Tiers of chunks: samples as they were, then rollups, each from the one before it. */
 #define ROLLUP_TIERS 5
@@ -18,10 +19,11 @@
 /* Width of each tier's buckets in nanoseconds; tier 0 has samples. */
 extern const int64_t rollup_width_ns[ROLLUP_TIERS];
 
-/* Where a boot's counters began, for its first sample. */
+/* What is in front of samples: where a boot's counters began, and lists. */
 struct rollup_origin {
 	bool from_zero;			/* the VM's creation was seen */
 	int64_t opened_ns;
+	const struct listleads *leads;	/* or NULL */
 };
 
 /*
@@ -34,10 +36,18 @@ int rollup_samples(struct chunk *samples, uint64_t after, const struct rollup_or
 /* Likewise of a lower tier's rows, into buckets of @width_ns. */
 int rollup_buckets(struct chunk *buckets, uint64_t after, int64_t width_ns, struct chunk *into);
 
-/* What a row says of all series. */
+/* What a row says of all series. In a chunk LIST_NS only where it is not COVERED_NS. */
 struct rollup_bucket {
 	uint64_t value[BUCKETS];	/* by enum key_bucket */
 };
+
+/* The intervals that a series may have in a bucket: the whole bucket's, or its list's. */
+static inline uint64_t rollup_whole_ns(const struct rollup_bucket *bucket, const struct key *key)
+{
+	unsigned int list = liststep_list(key);
+
+	return bucket->value[list == LISTSTEP_NO_LIST ? BUCKET_COVERED_NS : BUCKET_LIST_NS + list];
+}
 
 /* The buckets of a rollup's chunk, one a row; the caller frees. Returns 0 or -errno. */
 int rollup_read_buckets(struct chunk *chunk, struct rollup_bucket **ret_buckets);
@@ -53,7 +63,7 @@ int rollup_read_buckets(struct chunk *chunk, struct rollup_bucket **ret_buckets)
  *		it is not last - first. Gauges: sum of the samples' values, in a chunk only
  *		where it is not last * weight.
  *	weight	counters: nanoseconds of these intervals; gauges: samples that had a value.
- *		In a chunk only where it is not that of the whole bucket.
+ *		In a chunk only where it is not that of the whole bucket, or of its list.
  *	min,	counters: lowest and highest rate of an interval, in thousandths a second, with
  *	max	8 significant bits, rounded outwards (so within 0.8 %); in a chunk by the codes of
  *		rollup_rate_code(), and only where they are not those of sum / weight. Gauges:

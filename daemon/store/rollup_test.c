@@ -9,151 +9,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/store/samplechunk.h"
-#include "daemon/store/testrandom.h"
+#include "daemon/store/testplain.h"
 #include "guest-agent/shared/tap.h"
-#include "guest-agent/shared/workload.h"
 
-#define S 1000000000LL
-#define T0 (1763874000 * S)
-#define MOST 400
-#define LISTED 6			/* ids that a list may have */
-
-/* A sample by plain values; what is unknown is not there. */
-struct plain {
-	uint64_t sequence;
-	int64_t t_ns;
-	bool gap, has_exits, has_reasons;
-	uint64_t exits;
-	bool has_gauge;
-	uint64_t gauge;
-	bool reason_there[LISTED];
-	uint64_t reason[LISTED];
-	bool process_there[LISTED];
-	uint64_t process[LISTED];
-};
-
-static struct plain plain[MOST];
-static size_t count;
-static struct rollup_origin origin;
-
-/* Samples between which everything happens that may. */
-static void make_history(void)
+/*
+ * The interval that ends with sample @i: the sample with which it begins, -1 for the boot's
+ * opening, and nanoseconds, 0 if they are not known.
+ */
+static int step_of(size_t i, int series, int64_t *ret_ns)
 {
-	uint64_t sequence = 0, exits = testrandom_any() >> 1, reason[LISTED] = { 0 };
-	uint64_t pace = testrandom_one_in(2) ? S : 1 + testrandom_below(400 * S);
-	int64_t t_ns = T0 + testrandom_below(3600 * S);
-	bool there[LISTED] = { false };
+	bool gap = plain[i].gap;
+	int j = (int)i - 1;
+	int64_t ns;
 
-	count = 1 + testrandom_below(MOST);
-	origin = (struct rollup_origin){ testrandom_one_in(2), t_ns };
-	if (origin.from_zero)
-		t_ns += testrandom_one_in(3) ? testrandom_below(S) : testrandom_below(100 * S);
-	for (size_t i = 0; i < count; i++) {
-		struct plain *p = &plain[i];
-
-		*p = (struct plain){ .sequence = sequence += 1 + testrandom_one_in(5) };
-		p->t_ns = t_ns;
-		t_ns += testrandom_one_in(20)	? (int64_t)testrandom_below(3000000)
-			: testrandom_one_in(30) ? -(int64_t)testrandom_below(30 * S)
-			: testrandom_one_in(40) ? (int64_t)testrandom_below(7200 * S)
-						: (int64_t)(pace / 2 + testrandom_below(pace));
-		p->gap = i > 0 && testrandom_one_in(25);
-		p->has_exits = !testrandom_one_in(15);
-		exits += testrandom_one_in(10) ? testrandom_below(1 << 30) : testrandom_below(2000);
-		p->exits = exits;
-		p->has_gauge = !testrandom_one_in(4);
-		p->gauge = testrandom_one_in(2) ? testrandom_below(5) : testrandom_any() >> 8;
-		p->has_reasons = !testrandom_one_in(8);
-		for (size_t r = 0; r < LISTED; r++) {
-			/* Once there, a reason stays in the list. */
-			there[r] |= testrandom_one_in(50);
-			reason[r] += there[r] ? testrandom_below(5000) : 0;
-			p->reason_there[r] = p->has_reasons && there[r];
-			p->reason[r] = reason[r];
-			p->process_there[r] = testrandom_one_in(3);
-			p->process[r] = testrandom_below(1 << 20);
-		}
-	}
+	while (j >= 0 && !has_list(j, series))
+		gap |= plain[j--].gap;
+	/* Agents begin to look at processes with the first sample. */
+	j = j < 0 && i > 0 && series >= PROCESS ? 0 : j;
+	ns = plain[i].t_ns - (j < 0 ? origin.opened_ns : plain[j].t_ns);
+	*ret_ns = gap || ns < 0 || (j < 0 && (!origin.from_zero || series >= PROCESS)) ||
+				  (j + 1 < (int)i && ns > LISTSTEP_FAR_NS)
+			  ? 0
+			  : ns;
+	return j;
 }
 
-static void add_plain(struct chunk *chunk, const struct plain *p)
-{
-	static uint8_t buf[4096];
-	struct wire_writer w = { .buf = buf, .size = sizeof(buf) };
-	struct sample s = { .sequence = p->sequence, .t_wall_ns = p->t_ns };
-	size_t began;
-
-	s.has = (p->has_exits ? SAMPLE_HAS_EXITS : 0) | (p->gap ? SAMPLE_AFTER_GAP : 0);
-	s.exits = p->exits;
-	s.workload.mask = p->has_gauge ? 1ULL << WORKLOAD_tasks_runnable : 0;
-	s.workload.value[WORKLOAD_tasks_runnable] = p->gauge;
-	if (p->has_reasons) {
-		began = detail_begin(&w, DETAIL_REASONS);
-		for (size_t r = 0; r < LISTED; r++) {
-			if (p->reason_there[r])
-				detail_put(&w, DETAIL_REASONS,
-					   &(struct detail_entry){ .id = r, .value = p->reason[r] });
-		}
-		detail_end(&w, began);
-	}
-	began = detail_begin(&w, DETAIL_PROCESSES);
-	for (size_t r = 0; r < LISTED; r++) {
-		if (p->process_there[r])
-			detail_put(&w, DETAIL_PROCESSES,
-				   &(struct detail_entry){ .id = r, .name = "p", .name_len = 1,
-							   .value = p->process[r] });
-	}
-	detail_end(&w, began);
-	s.detail = buf;
-	s.detail_len = w.len;
-	samplechunk_add(chunk, &s);
-}
-
-enum series { EXITS, GAUGE, REASON, PROCESS = REASON + LISTED, SERIES = PROCESS + LISTED };
-
-static struct key key_of(int series)
-{
-	if (series == EXITS)
-		return (struct key){ .kind = KEY_FIELD, .id = FIELD_EXITS };
-	if (series == GAUGE)
-		return (struct key){ .kind = KEY_WORKLOAD, .id = WORKLOAD_tasks_runnable };
-	if (series < PROCESS)
-		return (struct key){ .kind = KEY_REASON_COUNT, .id = series - REASON };
-	return (struct key){ .kind = KEY_PROCESS, .id = series - PROCESS, .name = "p", .name_len = 1 };
-}
-
-static bool value_of(const struct plain *p, int series, uint64_t *ret_value)
-{
-	if (series == EXITS) {
-		*ret_value = p->exits;
-		return p->has_exits;
-	}
-	if (series == GAUGE) {
-		*ret_value = p->gauge;
-		return p->has_gauge;
-	}
-	if (series < PROCESS) {
-		*ret_value = p->reason[series - REASON];
-		return p->reason_there[series - REASON];
-	}
-	*ret_value = p->process[series - PROCESS];
-	return p->process_there[series - PROCESS];
-}
-
-/* What a counter's sample @i was before, and when; false where that is not known. */
+/* What a counter's sample @i was before; false where that is not known. */
 static bool before_of(size_t i, int series, uint64_t *ret_value, int64_t *ret_ns)
 {
+	int j = step_of(i, series, ret_ns);
+
 	*ret_value = 0;
-	if (i == 0) {
-		*ret_ns = origin.opened_ns;
-		return origin.from_zero;
-	}
-	*ret_ns = plain[i - 1].t_ns;
-	if (value_of(&plain[i - 1], series, ret_value))
+	if (j < 0)
+		return origin.from_zero && !(series >= UNIT && series < PROCESS);
+	if (value_of(&plain[j], series, ret_value))
 		return true;
 	*ret_value = 0;
-	return series >= REASON && series < PROCESS && plain[i - 1].has_reasons;
+	return series >= REASON && series < UNIT;
 }
 
 static int64_t bucket_of(int64_t t_ns, int tier)
@@ -173,18 +65,17 @@ static void expect_counter(struct expected *e, size_t i, int series, uint64_t va
 {
 	struct rollup_point *p = &e->point;
 	uint64_t before;
-	int64_t t_ns, ns;
-	bool known = before_of(i, series, &before, &t_ns);
+	int64_t ns, unused;
+	bool known = before_of(i, series, &before, &ns);
 	double rate;
 
 	if (!p->present)
 		p->first = known ? before : value;
-	ns = plain[i].t_ns - t_ns;
-	if (!known || plain[i].gap || ns <= 0 || value < before)
+	if (!known || ns == 0 || value < before)
 		return;
 	p->sum += value - before;
 	p->weight += ns;
-	if (ns < (i ? 1000000 : S / 2))
+	if (ns < (step_of(i, series, &unused) < 0 ? S / 2 : 1000000))
 		return;
 	rate = (double)(value - before) * 1e12 / ns;
 	rate = rate < 0x1p64 ? rate : 0x1p64;
@@ -263,20 +154,29 @@ static size_t index_of(uint64_t sequence)
 /* What a row says of itself. */
 static bool is_bucket(const uint64_t *v, size_t from, size_t to, int tier)
 {
-	uint64_t covered = 0, gap = 0;
+	static const int series[] = { REASON, UNIT, PROCESS };
+	uint64_t covered = 0, gap = 0, listed[3] = { 0 };
 
 	for (size_t i = from; i <= to; i++) {
+		int64_t listed_ns;
 		int64_t ns = i ? plain[i].t_ns - plain[i - 1].t_ns
 			       : origin.from_zero ? plain[0].t_ns - origin.opened_ns : 0;
 
 		*(plain[i].gap ? &gap : &covered) += ns > 0 ? ns : 0;
+		for (int k = 0; k < 3; k++) {
+			(void)step_of(i, series[k], &listed_ns);
+			listed[k] += has_list(i, series[k]) ? listed_ns : 0;
+		}
 		if (bucket_of(plain[i].t_ns, tier) != (int64_t)v[BUCKET_START_NS])
 			return false;
 	}
 	return v[BUCKET_FROM_SEQUENCE] == plain[from].sequence &&
 	       (int64_t)v[BUCKET_FROM_NS] == plain[from].t_ns &&
 	       (int64_t)v[BUCKET_TO_NS] == plain[to].t_ns && v[BUCKET_SAMPLES] == to - from + 1 &&
-	       v[BUCKET_COVERED_NS] == covered && v[BUCKET_GAP_NS] == gap;
+	       v[BUCKET_COVERED_NS] == covered && v[BUCKET_GAP_NS] == gap &&
+	       v[BUCKET_LIST_NS + DETAIL_REASONS - DETAIL_FIRST] == listed[0] &&
+	       v[BUCKET_LIST_NS + DETAIL_UNITS - DETAIL_FIRST] == listed[1] &&
+	       v[BUCKET_LIST_NS + DETAIL_PROCESSES - DETAIL_FIRST] == listed[2];
 }
 
 /* Each row of a tier beside the samples; all samples are in one. Returns what is wrong. */
@@ -328,22 +228,56 @@ static struct chunk *through_blob(struct chunk *chunk)
 	return again;
 }
 
+/* What there is of lists up to sample @at, in a chunk of all samples. */
+static struct listleads leads_of(struct chunk *all, size_t at)
+{
+	static const int series[LISTSTEP_LISTS] = {
+		[DETAIL_REASONS - DETAIL_FIRST] = REASON, [DETAIL_VCPUS - DETAIL_FIRST] = -1,
+		[DETAIL_INTERRUPTS - DETAIL_FIRST] = -1, [DETAIL_PROCESSES - DETAIL_FIRST] = PROCESS,
+		[DETAIL_UNITS - DETAIL_FIRST] = UNIT,
+	};
+	struct listleads leads = { 0 };
+
+	for (int list = 0; list < LISTSTEP_LISTS; list++) {
+		int j = at;
+
+		for (; series[list] >= 0 && j >= 0 && !has_list(j, series[list]); j--)
+			leads.over_gap |= (unsigned int)plain[j].gap << list;
+		if (series[list] < 0)
+			continue;
+		j = j < 0 && series[list] == PROCESS ? 0 : j;
+		if (j < 0) {
+			leads.zero |= (unsigned int)origin.from_zero << list;
+			continue;
+		}
+		leads.of[list].chunk = all;
+		leads.of[list].row = j;
+		leads.of[list].t_ns = plain[j].t_ns;
+	}
+	return leads;
+}
+
 /* The history in pieces, each behind the sample before it; some rows may be there already. */
 static struct chunk *roll_up_samples(void)
 {
-	struct chunk *into = chunk_new();
+	struct chunk *into = chunk_new(), *all = chunk_new();
 
+	for (size_t i = 0; i < count; i++)
+		add_plain(all, &plain[i]);
 	for (size_t at = 0; at < count;) {
 		size_t n = 1 + testrandom_below(testrandom_one_in(2) ? count : 20);
 		size_t from = at > 0 ? at - 1 : 0;
 		uint64_t after = at > 0 ? plain[at - 1].sequence : 0;
 		struct chunk *chunk = chunk_new();
+		struct listleads leads;
 
 		if (at > 0 && testrandom_one_in(3))
 			from = testrandom_below(at);
 		for (size_t i = from; i < count && i < at + n; i++)
 			add_plain(chunk, &plain[i]);
 		chunk = through_blob(chunk);
+		leads = leads_of(all, from);
+		origin.leads = at > 0 ? &leads : NULL;
 		if (rollup_samples(chunk, after, &origin, into) < 0)
 			abort();
 		if (testrandom_one_in(3))
@@ -351,6 +285,7 @@ static struct chunk *roll_up_samples(void)
 		chunk_free(chunk);
 		at += n;
 	}
+	chunk_free(all);
 	return into;
 }
 
@@ -425,7 +360,7 @@ static void test_highest_rate(void)
 	struct chunk *chunk;
 
 	count = 1;
-	origin = (struct rollup_origin){ true, T0 };
+	origin = (struct rollup_origin){ .from_zero = true, .opened_ns = T0 };
 	plain[0] = (struct plain){
 		.sequence = 1,
 		.t_ns = T0 + 86 * S,

@@ -7,6 +7,18 @@
 
 #define NS_PER_S 1000000000
 
+/* What is told only where it is not as usual. */
+static void read_lists(struct chunk *chunk, uint32_t id, struct rollup_bucket *buckets)
+{
+	struct key key = { .kind = KEY_BUCKET, .id = id };
+	const struct chunk_column *c = chunk_find(chunk, &key);
+
+	for (size_t row = 0; row < chunk_rows(chunk); row++)
+		buckets[row].value[id] = buckets[row].value[BUCKET_COVERED_NS];
+	for (size_t i = 0; c && i < c->count; i++)
+		buckets[c->rows[i]].value[id] = c->values[i];
+}
+
 int rollup_read_buckets(struct chunk *chunk, struct rollup_bucket **ret_buckets)
 {
 	size_t rows = chunk_rows(chunk);
@@ -14,7 +26,7 @@ int rollup_read_buckets(struct chunk *chunk, struct rollup_bucket **ret_buckets)
 
 	if (!buckets)
 		return -ENOMEM;
-	for (uint32_t id = 0; id < BUCKETS; id++) {
+	for (uint32_t id = 0; id < BUCKET_LIST_NS; id++) {
 		struct key key = { .kind = KEY_BUCKET, .id = id };
 		const struct chunk_column *c = chunk_find(chunk, &key);
 
@@ -25,6 +37,8 @@ int rollup_read_buckets(struct chunk *chunk, struct rollup_bucket **ret_buckets)
 		for (size_t row = 0; row < rows; row++)
 			buckets[row].value[id] = c->values[row];
 	}
+	for (uint32_t id = BUCKET_LIST_NS; id < BUCKETS; id++)
+		read_lists(chunk, id, buckets);
 	*ret_buckets = buckets;
 	return 0;
 }
@@ -60,10 +74,11 @@ static void read_rates(struct aspect *aspects, size_t row, struct rollup_point *
 	p->max = rollup_rate_value(max);
 }
 
-static void read_point(struct aspect *aspects, enum key_type type, size_t row,
+static void read_point(struct aspect *aspects, const struct key *key, size_t row,
 		       const struct rollup_bucket *bucket, const struct rollup_point *before,
 		       struct rollup_point *p)
 {
+	enum key_type type = key_type(key);
 	bool counter = type == KEY_TYPE_COUNTER;
 
 	p->present = true;
@@ -74,7 +89,7 @@ static void read_point(struct aspect *aspects, enum key_type type, size_t row,
 	if (!take(&aspects[ASPECT_FIRST], row, &p->first))
 		p->first = before ? before->last : 0;
 	if (!take(&aspects[ASPECT_WEIGHT], row, &p->weight))
-		p->weight = bucket->value[counter ? BUCKET_COVERED_NS : BUCKET_SAMPLES];
+		p->weight = counter ? rollup_whole_ns(bucket, key) : bucket->value[BUCKET_SAMPLES];
 	if (!take(&aspects[ASPECT_SUM], row, &p->sum))
 		p->sum = counter ? p->last - p->first : p->last * p->weight;
 	if (counter) {
@@ -110,7 +125,7 @@ int rollup_read(struct chunk *chunk, const struct key *key, const struct rollup_
 		struct rollup_point *p = &ret_points[row];
 
 		if (take(&aspects[ASPECT_LAST], row, &p->last)) {
-			read_point(aspects, key_type(key), row, &buckets[row], before, p);
+			read_point(aspects, key, row, &buckets[row], before, p);
 			before = p;
 		} else {
 			before = NULL;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/store/listlead.h"
 #include "daemon/store/rollup.h"
 #include "daemon/store/samplechunk.h"
 #include "guest-agent/shared/log.h"
@@ -88,6 +89,7 @@ static int put_samples(struct blocks *b, const struct stream *stream,
 
 static int origin_of(struct blocks *b, int64_t boot, struct rollup_origin *ret_origin)
 {
+	*ret_origin = (struct rollup_origin){ 0 };
 	return stream_origin(b->streams, boot, &ret_origin->from_zero, &ret_origin->opened_ns);
 }
 
@@ -121,11 +123,31 @@ static int describe(struct chunk *chunk, size_t first, struct archive_entry *ret
 	return 0;
 }
 
+/* Roll up samples into @into; what @stream has rolled up already is behind them. */
+static int roll_up_samples(struct blocks *b, const struct stream *stream, struct chunk *chunk,
+			   struct chunk *into)
+{
+	struct archive_of of = { .boot = stream->boot, .source = stream->source };
+	struct rollup_origin origin;
+	struct listlead lead;
+	int r = origin_of(b, stream->boot, &origin);
+
+	if (r == 0)
+		r = listlead_find(b->archive, &of, chunk, LISTLEAD_ALL, origin.from_zero, &lead);
+	if (r < 0)
+		return r;
+	/* What is behind samples does not begin at zero, even if these cannot be read. */
+	origin.from_zero &= stream->sealed[1] == 0;
+	origin.leads = &lead.leads;
+	r = rollup_samples(chunk, stream->sealed[1], &origin, into);
+	listlead_done(&lead);
+	return r;
+}
+
 /* Roll up one chunk of the tier below into the last chunk of @tier, or a new one. */
 static int roll_up_chunk(struct blocks *b, struct stream *stream, int tier, struct chunk *chunk)
 {
 	struct archive_of of = { .boot = stream->boot, .source = stream->source, .tier = tier };
-	struct rollup_origin origin = { 0 };
 	struct archive_entry last, more;
 	struct chunk *into;
 	size_t first;
@@ -136,17 +158,11 @@ static int roll_up_chunk(struct blocks *b, struct stream *stream, int tier, stru
 		into = chunk_new();
 		r = into ? 0 : -ENOMEM;
 	}
-	if (r == 0 && tier == 1)
-		r = origin_of(b, stream->boot, &origin);
-	if (r < 0) {
-		chunk_free(into);
+	if (r < 0)
 		return r;
-	}
-	/* What is behind samples does not begin at zero, even if these cannot be read. */
-	origin.from_zero &= stream->sealed[1] == 0;
 	first = chunk_rows(into);
 	if (tier == 1)
-		r = rollup_samples(chunk, stream->sealed[tier], &origin, into);
+		r = roll_up_samples(b, stream, chunk, into);
 	else
 		r = rollup_buckets(chunk, stream->sealed[tier], rollup_width_ns[tier], into);
 	if (r == 0)

@@ -3,6 +3,8 @@
 #ifndef DAEMON_TESTSAMPLE_H
 #define DAEMON_TESTSAMPLE_H
 
+#include <string.h>
+
 #include "guest-agent/shared/detail.h"
 #include "guest-agent/shared/sample.h"
 
@@ -39,6 +41,27 @@ static inline void testsample_reasons(struct sample *sample,
 
 		detail_put(&w, DETAIL_REASONS, &entry);
 	}
+	detail_end(&w, began);
+	sample->detail = buf;
+	sample->detail_len = w.len;
+}
+
+/* Give it one more list, of one name; what it has must be of the call before. */
+static inline void testsample_named(struct sample *sample, enum detail_list list, uint32_t id,
+				    const char *name, uint64_t value)
+{
+	static uint8_t buf[4096];
+	struct wire_writer w = { .buf = buf, .size = sizeof(buf), .len = sample->detail_len };
+	struct detail_entry entry = {
+		.id = id, .name = name, .name_len = strlen(name), .value = value,
+	};
+	size_t began;
+
+	if (sample->detail_len)
+		memmove(buf, sample->detail, sample->detail_len);
+	began = detail_begin(&w, list);
+	if (name[0])
+		detail_put(&w, list, &entry);
 	detail_end(&w, began);
 	sample->detail = buf;
 	sample->detail_len = w.len;
