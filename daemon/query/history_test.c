@@ -12,6 +12,7 @@
 #include "daemon/query/cursor.h"
 #include "daemon/query/querypart.h"
 #include "daemon/query/rate.h"
+#include "daemon/query/spans.h"
 #include "daemon/store/testdb.h"
 #include "daemon/store/testrandom.h"
 
@@ -26,12 +27,15 @@ struct truth {
 	uint8_t guest;			/* boot id */
 	bool retracted;
 	bool stored;			/* was found in the database */
+	bool has_list;			/* of interrupts; not every sample has one */
+	uint64_t interrupts;
+	uint8_t detail[32];
 };
 
 /* The VM, its guest and its agent. */
 static struct {
 	bool with_generation;
-	uint64_t generation, exits;
+	uint64_t generation, exits, interrupts;
 	int64_t t_ns, guest_ns;		/* now, and when the guest started */
 	uint8_t guest;
 	uint64_t started, taken;	/* the agent's */
@@ -41,7 +45,7 @@ static struct {
 } vm;
 
 /* What was found wrong, in words; the first ones are shown. */
-static size_t wrong, rates_seen, holes_seen, samples_seen, boots_seen;
+static size_t wrong, rates_seen, holes_seen, samples_seen, boots_seen, lists_seen;
 
 static void fault(const char *what, uint64_t number)
 {
@@ -58,6 +62,7 @@ static void pass_time(void)
 {
 	vm.t_ns += testrandom_one_in(10) ? (int64_t)testrandom_below(100 * S)
 					 : (int64_t)testrandom_below(2 * S) + 1000;
+	vm.interrupts += testrandom_below(1000);
 	vm.exits += testrandom_one_in(5) ? testrandom_below(1 << 20) : testrandom_below(300);
 }
 
@@ -89,7 +94,22 @@ static void start_guest(void)
 	pass_time();
 	vm.guest++;
 	vm.guest_ns = vm.t_ns;
+	vm.interrupts = 0;
 	start_agent();
+}
+
+static void add_list(struct truth *t)
+{
+	struct wire_writer w = { .buf = t->detail, .size = sizeof(t->detail) };
+	struct detail_entry entry = { .name = "LOC", .name_len = 3, .value = vm.interrupts };
+	size_t began = detail_begin(&w, DETAIL_INTERRUPTS);
+
+	detail_put(&w, DETAIL_INTERRUPTS, &entry);
+	detail_end(&w, began);
+	t->has_list = true;
+	t->interrupts = vm.interrupts;
+	t->sample.detail = t->detail;
+	t->sample.detail_len = w.len;
 }
 
 static void take_sample(void)
@@ -109,6 +129,8 @@ static void take_sample(void)
 		t->sample.has |= SAMPLE_HAS_GENERATION;
 		t->sample.generation = vm.generation;
 	}
+	if (testrandom_one_in(4))
+		add_list(t);
 	vm.count++;
 }
 
@@ -279,6 +301,11 @@ struct seen {
 	int64_t id;
 	enum boot_cause cause;
 	uint64_t generation, samples, sum, first, last;
+	/* Of interrupts: the increase, and the list that was last. */
+	uint64_t listed;
+	const struct truth *list;
+	int64_t list_ns;
+	bool list_next, list_gap;	/* the sample before had it; there was a gap since */
 };
 
 static struct truth *truth_of(const struct row *row)
@@ -326,6 +353,31 @@ static void check_interval(const struct row_pair *pair, const struct truth *befo
 	seen->sum += increase;
 }
 
+/* An increase from list to list, by its definition. */
+static void add_list_of(const struct row *row, const struct truth *now, struct seen *seen)
+{
+	int64_t t_ns = row->sample.t_wall_ns, ns = t_ns - seen->list_ns;
+
+	seen->list_gap |= (row->sample.has & SAMPLE_AFTER_GAP) != 0;
+	if (!now->has_list) {
+		seen->list_next = false;
+		return;
+	}
+	if (seen->list && !seen->list_gap && ns > 0 && now->interrupts >= seen->list->interrupts &&
+	    (seen->list_next || ns <= LISTSTEP_FAR_NS)) {
+		for (const struct truth *t = seen->list + 1; t < now; t++) {
+			if (!t->stored && t->guest == now->guest)
+				fault("a list over a hole", now->sample.sequence);
+		}
+		seen->listed += now->interrupts - seen->list->interrupts;
+		lists_seen++;
+	}
+	seen->list = now;
+	seen->list_ns = t_ns;
+	seen->list_next = true;
+	seen->list_gap = false;
+}
+
 /* Every row of the VM; the boots that it has. Samples may be sealed under the reader's hands. */
 static size_t read_rows(struct query *query, struct seen *seen, bool sealed)
 {
@@ -366,6 +418,7 @@ static size_t read_rows(struct query *query, struct seen *seen, bool sealed)
 		if (s->generation != now->sample.generation)
 			fault("two lives in one boot", row->sample.sequence);
 		check_interval(pair, before, now, s);
+		add_list_of(row, now, s);
 		s->samples++;
 		s->last = now->sample.exits;
 		if (pair->exits != s->last - (s->cause == BOOT_CREATED ? 0 : s->first))
@@ -376,10 +429,34 @@ static size_t read_rows(struct query *query, struct seen *seen, bool sealed)
 	return boots;
 }
 
-/* The increase that a tier tells of, as far as it reaches; -1 if that is not all. */
-static uint64_t rolled_up(struct blocks *blocks, const struct seen *seen, int tier)
+static const struct key exits = { .kind = KEY_FIELD, .id = FIELD_EXITS };
+static const struct key interrupts = { .kind = KEY_INTERRUPT, .name = "LOC", .name_len = 3 };
+
+static int add_spans(void *ctx, size_t want, const struct key *key, const struct span *spans,
+		     size_t count)
 {
-	struct key key = { .kind = KEY_FIELD, .id = FIELD_EXITS };
+	(void)want;
+	(void)key;
+	for (size_t i = 0; i < count; i++)
+		*(uint64_t *)ctx += spans[i].point.sum;
+	return 0;
+}
+
+/* The increase that samples, or any tiers, tell of. */
+static uint64_t increase_of(struct query *query, const struct boot *boot, const struct key *key,
+			    int tier)
+{
+	struct spans_of of = { boot, SOURCE_GUEST, INT64_MIN, INT64_MAX };
+	struct spans_want want = { .key = *key };
+	uint64_t sum = 0;
+
+	return spans_read(query, &of, tier, &want, 1, add_spans, &sum) < 0 ? UINT64_MAX : sum;
+}
+
+/* The increase that a tier tells of, as far as it reaches; -1 if that is not all. */
+static uint64_t rolled_up(struct blocks *blocks, const struct seen *seen, const struct key *key,
+			  int tier)
+{
 	struct archive_of of = { seen->id, SOURCE_GUEST, tier };
 	struct archive_entry entry = { 0 };
 	uint64_t samples = 0, sum = 0;
@@ -394,7 +471,7 @@ static uint64_t rolled_up(struct blocks *blocks, const struct seen *seen, int ti
 		    rollup_read_buckets(chunk, &buckets) < 0)
 			return UINT64_MAX;
 		points = calloc(chunk_rows(chunk), sizeof(*points));
-		if (rollup_read(chunk, &key, buckets, points) < 0)
+		if (rollup_read(chunk, key, buckets, points) < 0 && key == &exits)
 			fault("no rollup of exits", entry.id);
 		for (size_t row = 0; row < chunk_rows(chunk); row++) {
 			samples += buckets[row].value[BUCKET_SAMPLES];
@@ -415,8 +492,14 @@ static void check_boots(struct query *query, const struct seen *seen, size_t boo
 
 		samples_seen += seen[i].samples;
 		boots_seen++;
-		if (sealed && rolled_up(query_part_blocks(query), &seen[i], 1) != seen[i].sum)
+		if (sealed &&
+		    (rolled_up(query_part_blocks(query), &seen[i], &exits, 1) != seen[i].sum ||
+		     rolled_up(query_part_blocks(query), &seen[i], &interrupts, 1) != seen[i].listed))
 			fault("a rollup says another increase", seen[i].id);
+		for (int tier = 0; tier < ROLLUP_TIERS; tier++) {
+			if (increase_of(query, &boot, &interrupts, tier) != seen[i].listed)
+				fault("a list says another increase", seen[i].id);
+		}
 		if (query_span(query, &boot, SOURCE_GUEST, &span) < 0 ||
 		    span.samples != seen[i].samples ||
 		    span.exits != seen[i].last - (boot.cause == BOOT_CREATED ? 0 : seen[i].first))
@@ -485,6 +568,7 @@ int main(void)
 	live(histories);
 	ok(wrong == 0, "%u histories: no increase that was not, in %zu rates of %zu samples",
 	   histories, rates_seen, samples_seen);
+	ok(lists_seen > histories, "nor in %zu lists of one sample in four", lists_seen);
 	ok(rates_seen > 10 * histories && holes_seen > histories && boots_seen > histories,
 	   "of %zu boots, with %zu holes", boots_seen, holes_seen);
 	testdb_remove("");
