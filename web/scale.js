@@ -25,7 +25,7 @@ export function logRange(least, most) {
 	if (!(most > 0))
 		return [0.1, 1];
 	const unit = 10 ** Math.floor(Math.log10(most) + 1e-9);
-	const top = [1, 2, 5, 10].find(n => n * unit >= most * 1.02) * unit;
+	const top = [1, 2, 5, 10, 20].find(n => n * unit >= most * 1.02) * unit;
 	const low = Math.min(Number.isFinite(least) && least > 0 ? least : most, top / 10);
 	const bottom = 10 ** Math.floor(Math.log10(low) + 1e-9);
 	return [Math.max(bottom, 10 ** (Math.ceil(Math.log10(top) - 1e-9) - DECADES)), top];

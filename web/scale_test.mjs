@@ -14,6 +14,7 @@ test("a logarithmic axis begins at a decade and is not endless", () => {
 	assert.deepEqual(logRange(3, 4200), [1, 5000]);
 	assert.deepEqual(logRange(1e-9, 1000)[0], 1e-4 * 1e1);
 	assert.deepEqual(logRange(Infinity, 0), [0.1, 1]);
+	assert.deepEqual(logRange(2, 9.9), [1, 20]);	// 10 would leave no air above
 	// A flat line has room.
 	const [low, high] = logRange(500, 500);
 	assert.ok(low <= 100 && high > 500);
