@@ -135,12 +135,16 @@ int liststeps_make(struct chunk *chunk, const struct listleads *leads, bool firs
 			    !processes;
 		int32_t before = zero ? LISTSTEP_ZERO : LISTSTEP_NOWHERE;
 		int64_t before_ns = opened_ns;
+		bool begins;
 
 		if (leads && list < LISTSTEP_LISTS && leads->of[list].chunk) {
 			before = LISTSTEP_LEAD;
 			before_ns = leads->of[list].t_ns;
 		}
-		make_steps(&rows, list, first && processes, before, before_ns,
+		/* The boot's first sample may be a row that stands in front of the chunk's own. */
+		begins = processes && rows.count &&
+			 (first || (before == LISTSTEP_LEAD && before_ns == (int64_t)rows.t->values[0]));
+		make_steps(&rows, list, begins, before, before_ns,
 			   leads && leads->over_gap >> list & 1, &steps[list * rows.count]);
 	}
 	*ret_steps = (struct liststeps){ steps, leads, rows.count };
