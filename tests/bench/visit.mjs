@@ -10,6 +10,7 @@ import { WINDOW, launch, until } from "../browser/lib.mjs";
 const { values: options, positionals } = parseArgs({ allowPositionals: true,
 	options: { vm: { type: "string" }, to: { type: "string" }, visits: { type: "string", default: "20" } } });
 const base = new URL(positionals[0]);
+const SETTLE_MS = 1500;
 const to = Number(options.to), from = to - 86400;
 const api = `/api/v1/vms/${encodeURIComponent(options.vm)}`;
 const browser = await launch();
@@ -28,6 +29,8 @@ async function visit(address, prepare, read) {
 			bytes += e.encodedDataLength;
 	});
 	await prepare?.(page);
+	// A new window of Chromium loads scripts of its own for a while; a visitor's is open already.
+	await page.waitForTimeout(SETTLE_MS);
 	await page.goto(new URL(address, base).href, { waitUntil: "commit" });
 	const ms = await until("the first chart", () => page.evaluate(() =>
 		performance.getEntriesByName("first-chart")[0]?.startTime ?? null), t => t !== null);

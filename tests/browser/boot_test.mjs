@@ -138,7 +138,13 @@ await run(OPTIONS, t => {
 
 	t.test("the tab key reaches the charts", async () => {
 		await page.locator("#skip").focus();
-		const wanted = new Set(CHARTS);
+		// Without reasons there is no stack.
+		const wanted = new Set();
+		for (const id of CHARTS) {
+			if (await page.locator(`#${id}`).isVisible())
+				wanted.add(id);
+		}
+		assert.ok(wanted.size >= 2);
 		for (let i = 0; i < 120 && wanted.size; i++) {
 			await page.keyboard.press("Tab");
 			wanted.delete(await page.evaluate(() => document.activeElement.id));
