@@ -372,8 +372,11 @@ ok(acked($peer, 3), 'while agents are served');
 my $waits = fork();
 if ($waits == 0) {
 	my $r = locally('POST', "$vms/test/attach", '{}');
-	POSIX::_exit($r->[0] == 503 && $r->[2]{error} =~ /vmexitd is ending/ ? 0 : 1);
+	POSIX::_exit(0) if $r->[0] == 503 && $r->[2]{error} =~ /vmexitd is ending/;
+	diag(explain($r));
+	POSIX::_exit(1);
 }
+ok(wait_for('its connection', 10, sub { slurp('/proc/net/unix') =~ / 03 +\d+ \Q$dir\E\/api\.sock$/m }), 'somebody asks for a change');
 sleep 0.5;
 $t = time;
 is($http->get("$url$vms")->{status}, 200, 'and while a change waits requests are answered');
