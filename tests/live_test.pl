@@ -131,10 +131,9 @@ for my $case (["?after=$id", ''], ['', "Last-Event-ID: $id\r\n"], ['?after=1', "
 	my $s = stream($case->[0], header => $case->[1]);
 	is_deeply([map { $_->[2]{vm} } samples(read_until($s, qr/"vm":"two".*\n\n/s))], ['two'], "behind an event: $case->[0] " . $case->[1] =~ s{\s+$}{}r);
 }
-for my $bad ('999999999', '99999999999999999999999', '1x', ' ', '-5', '0x10', "\xff") {
+for my $bad ('999999999', '99999999999999999999999', '1x', '-5', '0x10', "\xff") {
 	my $s = stream('', header => "Last-Event-ID: $bad\r\n");
-	my $said = $bad =~ /\S/ ? 'lost' : 'hello';
-	like(read_until($s, qr/event: $said/), qr/hello.*\n\n.*$said|^$said/s, "Last-Event-ID '$bad': $said") if $bad =~ /\S/;
+	like(read_until($s, qr/event: lost/), qr/event: lost/, "Last-Event-ID '$bad': lost");
 }
 is($http->get("$url/api/v1/live?detail=nobody")->{status}, 404, 'details of a VM that is not there');
 is($http->get("$url/api/v1/live?after=x")->{status}, 400, 'behind what is no number');

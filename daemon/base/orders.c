@@ -8,6 +8,7 @@
 
 #include "daemon/base/loop.h"
 #include "daemon/base/mailbox.h"
+#include "daemon/base/monotonic.h"
 
 #define WAITING_MAX 32
 #define DEADLINE_S 20			/* vmexitctl waits longer */
@@ -42,10 +43,7 @@ struct orders {
 
 static time_t now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return monotonic_ms() / 1000;
 }
 
 /* Take out the first with @id (0: any) that is due at @s. The caller frees it. */

@@ -24,7 +24,7 @@ static int is(const char *untrusted, int max, const char *wanted, int wanted_col
 	return 0;
 }
 
-/* Whether any byte of it could be a command, or no UTF-8: whatever is put in. */
+/* Whether no byte of it could be a command, whatever is put in. */
 static int is_harmless(void)
 {
 	char in[4] = { 0 };

@@ -36,7 +36,8 @@ static const char *format_of(const struct command_context *ctx)
 {
 	static const char *const formats[] = { "svg", "png", "pdf" };
 	const char *dot = ctx->values[OUTPUT] ? strrchr(ctx->values[OUTPUT], '.') : NULL;
-	const char *word = ctx->values[FORMAT] ? ctx->values[FORMAT] : dot ? dot + 1 : "svg";
+	const char *word = ctx->values[FORMAT] ? ctx->values[FORMAT]
+			   : dot && !strchr(dot, '/') ? dot + 1 : "svg";
 
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		if (strcasecmp(formats[i], word) == 0)

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "daemon/base/monotonic.h"
 
 #define ANSWER_MAX (64 << 20)
 #define FDS_MAX 4
@@ -28,14 +29,6 @@ struct link {
 	CURLM *multi;
 	struct request requests[LINK_MAX];
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static void drop(struct link *link, struct request *request)
 {
@@ -94,7 +87,7 @@ static size_t take(char *data, size_t size, size_t n, void *ctx)
 	struct request *request = ctx;
 	long status = 0;
 
-	request->heard_ms = now_ms();
+	request->heard_ms = monotonic_ms();
 	curl_easy_getinfo(request->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (request->piece && status == 200) {
 		request->piece(request->ctx, data, size * n);
@@ -118,7 +111,7 @@ static int start(struct link *link, const char *path, link_piece_fn piece, link_
 	if (!curl)
 		return -ENOMEM;
 	(void)snprintf(url, sizeof(url), "http://localhost%s", path);
-	*request = (struct request){ curl, piece, done, ctx, .heard_ms = now_ms() };
+	*request = (struct request){ curl, piece, done, ctx, .heard_ms = monotonic_ms() };
 	curl_easy_setopt(curl, CURLOPT_URL, url);
 	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, link->socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
@@ -193,7 +186,7 @@ static const char *reason_of(CURLcode rc)
 /* A daemon that is stopped keeps its connections and says nothing. */
 static bool end_stalled(struct link *link)
 {
-	int64_t deadline = now_ms() - LINK_STALL_S * 1000;
+	int64_t deadline = monotonic_ms() - LINK_STALL_S * 1000;
 	bool ended = false;
 
 	for (size_t i = 0; i < LINK_MAX; i++) {

@@ -2,29 +2,22 @@
 #include "daemon/ctl/progress.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "daemon/base/monotonic.h"
 
 /* What is over by then needs no words. */
 #define QUIET_MS 2000
 #define EVERY_MS 500
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void progress_begin(struct progress *progress, const char *what)
 {
-	*progress = (struct progress){ .what = what, .began_ms = now_ms() };
+	*progress = (struct progress){ .what = what, .began_ms = monotonic_ms() };
 }
 
 void progress_show(struct progress *progress, uint64_t bytes, uint64_t total)
 {
-	int64_t now = now_ms();
+	int64_t now = monotonic_ms();
 
 	if (now - progress->began_ms < QUIET_MS || now - progress->shown_ms < EVERY_MS ||
 	    !isatty(STDERR_FILENO))

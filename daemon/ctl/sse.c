@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Append to a text that may have @max bytes. Returns 0, -E2BIG or -ENOMEM. */
+/* Append to a text that may have SSE_DATA_MAX bytes. Returns 0, -E2BIG or -ENOMEM. */
 static int append(char **text, size_t *used, size_t *size, const char *bytes, size_t len)
 {
 	if (len > SSE_DATA_MAX - *used)

@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/ctl/command.h"
 #include "daemon/ctl/topbatch.h"
 #include "daemon/ctl/topfeed.h"
@@ -79,7 +80,7 @@ static void next_source(struct top *top)
 static void set_interval(struct top *top, double interval_s)
 {
 	top->interval_s = interval_s;
-	top->next_ms = topfeed_now_ms() + interval_s * 1000;
+	top->next_ms = monotonic_ms() + interval_s * 1000;
 }
 
 /* Seconds as they are typed or given. Returns 0 or -EINVAL. */
@@ -297,7 +298,7 @@ static void end_by(int number)
 
 static void refresh_data(struct top *top)
 {
-	int64_t now = topfeed_now_ms();
+	int64_t now = monotonic_ms();
 
 	if (now < top->next_ms)
 		return;
@@ -328,7 +329,7 @@ static void run_screen(struct top *top)
 	set_interval(top, top->interval_s);
 	show(top);
 	while (!top->quit) {
-		int64_t wait_ms = top->next_ms - topfeed_now_ms();
+		int64_t wait_ms = top->next_ms - monotonic_ms();
 		int key;
 
 		topfeed_wait(top->feed, fds, 2, wait_ms > 0 ? (int)wait_ms : 0);

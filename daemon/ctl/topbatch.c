@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/ctl/clean.h"
 #include "daemon/ctl/link.h"
 #include "daemon/ctl/topfeed.h"
@@ -22,16 +23,16 @@ static void wait_until(struct topfeed *feed, int64_t deadline_ms)
 {
 	int64_t now;
 
-	while ((now = topfeed_now_ms()) < deadline_ms)
+	while ((now = monotonic_ms()) < deadline_ms)
 		topfeed_wait(feed, NULL, 0, deadline_ms - now);
 }
 
 static void settle(struct topfeed *feed)
 {
-	int64_t deadline_ms = topfeed_now_ms() + SETTLE_MS;
+	int64_t deadline_ms = monotonic_ms() + SETTLE_MS;
 	int64_t now;
 
-	while (!topfeed_is_settled(feed) && (now = topfeed_now_ms()) < deadline_ms)
+	while (!topfeed_is_settled(feed) && (now = monotonic_ms()) < deadline_ms)
 		topfeed_wait(feed, NULL, 0, deadline_ms - now);
 }
 
@@ -93,7 +94,7 @@ static int print_table(struct topfeed *feed, const struct topview *view)
 int topbatch_run(struct topfeed *feed, const struct topview *view, unsigned int count,
 		 double interval_s, bool json)
 {
-	int64_t next_ms = topfeed_now_ms();
+	int64_t next_ms = monotonic_ms();
 
 	for (unsigned int i = 0; count == 0 || i < count; i++) {
 		int r;
@@ -110,8 +111,8 @@ int topbatch_run(struct topfeed *feed, const struct topview *view, unsigned int 
 			break;
 		next_ms += interval_s * 1000;
 		/* What was missed is not made up for. */
-		if (next_ms < topfeed_now_ms())
-			next_ms = topfeed_now_ms();
+		if (next_ms < monotonic_ms())
+			next_ms = monotonic_ms();
 		wait_until(feed, next_ms);
 		topfeed_tick(feed, interval_s);
 	}

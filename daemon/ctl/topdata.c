@@ -14,7 +14,7 @@ const char *topdata_source_name(enum topdata_source source)
 	return sources[source];
 }
 
-static double number(json_t *object, const char *key)
+double topdata_number(json_t *object, const char *key)
 {
 	json_t *value = json_object_get(object, key);
 
@@ -81,18 +81,18 @@ static void check_age(struct topdata_numbers *numbers, int64_t now_ms)
 static void take_numbers(struct topdata_numbers *numbers, json_t *object, int64_t now_ms,
 			 double now_s)
 {
-	double age_s = fmax(now_s - number(object, "t"), 0);
+	double age_s = fmax(now_s - topdata_number(object, "t"), 0);
 
 	numbers->is_there = json_is_object(object);
-	numbers->exits = number(object, "exits");
+	numbers->exits = topdata_number(object, "exits");
 	if (numbers->heard)
 		return;
 	/* Years ago is long enough. */
 	numbers->known_ms = now_ms - (int64_t)(1000 * fmin(age_s, 1e9));
 	numbers->interval_ms = TOPDATA_INTERVAL_MAX_MS;
-	numbers->rate = number(object, "exits_rate");
-	numbers->handling = number(object, "handling_share");
-	numbers->lost = number(object, "lost_share");
+	numbers->rate = topdata_number(object, "exits_rate");
+	numbers->handling = topdata_number(object, "handling_share");
+	numbers->lost = topdata_number(object, "lost_share");
 	check_age(numbers, now_ms);
 }
 
@@ -175,7 +175,7 @@ void topdata_sample(struct topdata *data, json_t *event, int64_t now_ms)
 	const char *source = json_string_value(json_object_get(event, "source"));
 	json_int_t boot = json_integer_value(json_object_get(event, "boot"));
 	struct topdata_vm *vm = id ? topdata_find(data, id) : NULL;
-	double seconds = number(event, "dt");
+	double seconds = topdata_number(event, "dt");
 	struct topdata_numbers *numbers;
 
 	if (!vm || !source)
@@ -192,13 +192,13 @@ void topdata_sample(struct topdata *data, json_t *event, int64_t now_ms)
 	numbers->heard = true;
 	numbers->known_ms = now_ms;
 	numbers->interval_ms = TOPDATA_INTERVAL_MAX_MS;
-	numbers->exits = number(event, "exits");
+	numbers->exits = topdata_number(event, "exits");
 	if (!(seconds > 0))
 		return;
 	numbers->interval_ms = fmin(1000 * seconds, TOPDATA_INTERVAL_MAX_MS);
-	add(&numbers->rates, number(event, "exits_rate"), seconds);
-	add(&numbers->handlings, number(event, "handling_share"), seconds);
-	add(&numbers->losses, number(event, "lost_share"), seconds);
+	add(&numbers->rates, topdata_number(event, "exits_rate"), seconds);
+	add(&numbers->handlings, topdata_number(event, "handling_share"), seconds);
+	add(&numbers->losses, topdata_number(event, "lost_share"), seconds);
 }
 
 /* Nothing new leaves what was. */

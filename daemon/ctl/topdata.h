@@ -95,4 +95,7 @@ void topdata_done(struct topdata *data);
 /* "guest" or "host". */
 const char *topdata_source_name(enum topdata_source source);
 
+/* A member of an answer; NAN if it is none or null. */
+double topdata_number(json_t *object, const char *key);
+
 #endif

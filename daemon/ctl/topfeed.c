@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/ctl/client.h"
 #include "daemon/ctl/link.h"
 #include "daemon/ctl/sse.h"
@@ -40,14 +41,6 @@ struct topfeed {
 	char trouble[256];		/* between here and there */
 	char illness[256];		/* the daemon's own */
 };
-
-int64_t topfeed_now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* It answers, and its stream is there. */
 static void say_well(struct topfeed *feed)
@@ -92,7 +85,7 @@ static void on_vms(void *ctx, long status, const char *text)
 	feed->vms_asked = false;
 	if (status == 0)
 		say_trouble(feed, "vmexitd does not answer", text);
-	else if (!root || topdata_set_vms(&feed->data, root, topfeed_now_ms(), wall_s()) < 0)
+	else if (!root || topdata_set_vms(&feed->data, root, monotonic_ms(), wall_s()) < 0)
 		say_trouble(feed, "vmexitd's list of VMs cannot be read",
 			    status == 200 ? "are both of one version?" : "it refuses");
 	else
@@ -107,7 +100,7 @@ static void ask_vms(struct topfeed *feed)
 		return;
 	feed->vms_asked = true;
 	feed->vms_wanted = false;
-	feed->vms_ms = topfeed_now_ms();
+	feed->vms_ms = monotonic_ms();
 }
 
 /* ---- the daemon's state ---- */
@@ -137,7 +130,7 @@ static void ask_health(struct topfeed *feed)
 	if (feed->health_asked || link_get(feed->link, "/healthz", on_health, feed) < 0)
 		return;
 	feed->health_asked = true;
-	feed->health_ms = topfeed_now_ms();
+	feed->health_ms = monotonic_ms();
 }
 
 /* ---- the stream ---- */
@@ -148,7 +141,7 @@ static void on_event(void *ctx, const char *name, const char *text)
 	json_t *root = json_loads(text, 0, NULL);
 
 	if (strcmp(name, "sample") == 0)
-		topdata_sample(&feed->data, root, topfeed_now_ms());
+		topdata_sample(&feed->data, root, monotonic_ms());
 	else if (strcmp(name, "vms") == 0 || strcmp(name, "lost") == 0)
 		feed->vms_wanted = true;
 	if (strcmp(name, "sample") == 0 || strcmp(name, "hello") == 0)
@@ -174,7 +167,7 @@ static void on_end(void *ctx, long status, const char *text)
 static void ask_stream(struct topfeed *feed)
 {
 	sse_reset(&feed->sse);
-	feed->stream_ms = topfeed_now_ms();
+	feed->stream_ms = monotonic_ms();
 	feed->streaming = link_stream(feed->link, "/api/v1/live", on_piece, on_end, feed) == 0;
 }
 
@@ -238,8 +231,8 @@ static void on_totals(void *ctx, long status, const char *text)
 		topreasons_done(&feed->reasons);
 	}
 	if (grew)
-		feed->reasons_ms = topfeed_now_ms();
-	else if (feed->reasons.boot && topfeed_now_ms() - feed->reasons_ms > TOPDATA_STALE_MS)
+		feed->reasons_ms = monotonic_ms();
+	else if (feed->reasons.boot && monotonic_ms() - feed->reasons_ms > TOPDATA_STALE_MS)
 		topreasons_no_interval(&feed->reasons);
 	feed->news = true;
 	json_decref(root);
@@ -286,7 +279,7 @@ int topfeed_new(const char *socket, struct topfeed **ret_feed)
 		return -ENOMEM;
 	}
 	root = json_loads(text, 0, NULL);
-	r = topdata_set_vms(&feed->data, root, topfeed_now_ms(), wall_s());
+	r = topdata_set_vms(&feed->data, root, monotonic_ms(), wall_s());
 	json_decref(root);
 	if (r < 0) {
 		log_error("vmexitd's answer is not understood; are both of one version?");
@@ -295,7 +288,7 @@ int topfeed_new(const char *socket, struct topfeed **ret_feed)
 	}
 	feed->sse.fn = on_event;
 	feed->sse.ctx = feed;
-	feed->vms_ms = topfeed_now_ms();
+	feed->vms_ms = monotonic_ms();
 	(void)snprintf(feed->daemon, sizeof(feed->daemon), "vmexitd");
 	ask_stream(feed);
 	ask_health(feed);
@@ -316,7 +309,7 @@ void topfeed_free(struct topfeed *feed)
 
 void topfeed_tick(struct topfeed *feed, double interval_s)
 {
-	int64_t now = topfeed_now_ms();
+	int64_t now = monotonic_ms();
 
 	feed->interval_s = interval_s;
 	topdata_tick(&feed->data, now);

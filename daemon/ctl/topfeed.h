@@ -47,7 +47,4 @@ const struct topreasons *topfeed_reasons(const struct topfeed *feed);
 const char *topfeed_daemon(const struct topfeed *feed);
 const char *topfeed_trouble(const struct topfeed *feed);
 
-/* Milliseconds of a clock that only goes forward. */
-int64_t topfeed_now_ms(void);
-
 #endif

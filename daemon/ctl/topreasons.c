@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double number(json_t *object, const char *key)
-{
-	json_t *value = json_object_get(object, key);
-
-	return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
 void topreasons_done(struct topreasons *reasons)
 {
 	free(reasons->rows);
@@ -66,7 +59,7 @@ int topreasons_set_totals(struct topreasons *reasons, json_t *root, bool *ret_gr
 	json_t *list = json_object_get(root, "reasons"), *entry;
 	json_int_t boot = json_integer_value(json_object_get(root, "boot"));
 	const char *source = json_string_value(json_object_get(root, "source"));
-	double to = number(root, "to");
+	double to = topdata_number(root, "to");
 	size_t i;
 
 	if (!json_is_array(list) || !source || boot < 1 || isnan(to))
@@ -85,7 +78,7 @@ int topreasons_set_totals(struct topreasons *reasons, json_t *root, bool *ret_gr
 		struct topreasons_row *row = row_of(reasons, entry);
 
 		if (row)
-			row->total = number(entry, "count");
+			row->total = topdata_number(entry, "count");
 	}
 	return 0;
 }
@@ -110,7 +103,7 @@ void topreasons_no_interval(struct topreasons *reasons)
 int topreasons_set_interval(struct topreasons *reasons, json_t *root)
 {
 	json_t *list = json_object_get(root, "reasons"), *entry;
-	double covered = number(root, "covered");
+	double covered = topdata_number(root, "covered");
 	size_t i;
 
 	if (!json_is_array(list) || !(covered > 0) || !reasons->rows)
@@ -123,16 +116,16 @@ int topreasons_set_interval(struct topreasons *reasons, json_t *root)
 		row->handling = isnan(row->handling) ? NAN : 0;
 		row->away = isnan(row->away) ? NAN : 0;
 	}
-	reasons->rate = number(root, "count") / covered;
+	reasons->rate = topdata_number(root, "count") / covered;
 	json_array_foreach(list, i, entry) {
 		struct topreasons_row *row = row_of(reasons, entry);
 
 		if (!row)
 			continue;
-		row->rate = number(entry, "count") / covered;
-		row->share = number(entry, "count_share");
-		row->handling = number(entry, "handling_share");
-		row->away = number(entry, "away_share");
+		row->rate = topdata_number(entry, "count") / covered;
+		row->share = topdata_number(entry, "count_share");
+		row->handling = topdata_number(entry, "handling_share");
+		row->away = topdata_number(entry, "away_share");
 	}
 	push_all(reasons);
 	return 0;

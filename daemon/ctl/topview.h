@@ -41,7 +41,7 @@ int topview_table(const struct topview *view, const struct topdata *data,
 /* The next (@step 1) or previous (-1) column that can be sorted by. */
 void topview_sort_step(struct topview *view, int step);
 
-/* By a column's word. Returns 0 or -EINVAL; topview_sort_words() has "name|state|...". */
+/* By a column's word. Returns 0 or -EINVAL; topview_sort_words() has "name, state, ...". */
 int topview_sort_by(struct topview *view, const char *word);
 void topview_sort_words(enum topview_what what, char *text, size_t size);
 

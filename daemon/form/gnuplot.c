@@ -20,7 +20,7 @@
 
 /*
  * The child gets a pipe with the script as 3, the data as 4 and a pipe as standard output.
- * dup2() onto the same number would keep close-on-exec, so both are moved up first.
+ * dup2() onto the same number would keep close-on-exec, so all are moved up first.
  */
 static int start(const char *gnuplot, int script, int data, int out, pid_t *ret_pid)
 {

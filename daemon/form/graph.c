@@ -121,8 +121,3 @@ const char *graph_type(enum graph_format format)
 {
 	return format == GRAPH_SVG ? "image/svg+xml" : format == GRAPH_PNG ? "image/png" : "application/pdf";
 }
-
-const char *graph_suffix(enum graph_format format)
-{
-	return format == GRAPH_SVG ? "svg" : format == GRAPH_PNG ? "png" : "pdf";
-}

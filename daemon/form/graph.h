@@ -12,15 +12,15 @@
 /*
  * Draw @series with the program @gnuplot. Takes up to twenty seconds, so not for a thread that
  * others wait for. Returns 0 with the picture, which is whole and which the caller frees;
- * -ETIMEDOUT, -ENOENT (no such program), -EIO (it failed) or -ENOMEM.
+ * -ETIMEDOUT, -ENOENT (no such program), -EIO (it failed), -ENOMEM or
+ * another -errno.
  */
 int graph_draw(const char *gnuplot, const struct graph *graph, const struct series *series,
 	       char **ret_data, size_t *ret_size);
 
 void graph_done(struct graph *graph);
 
-/* Its content type, and what a file's name ends in. */
+/* Its content type. */
 const char *graph_type(enum graph_format format);
-const char *graph_suffix(enum graph_format format);
 
 #endif

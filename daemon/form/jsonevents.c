@@ -154,16 +154,6 @@ static json_t *reason_of(const struct boot *boot, const struct detail_entry *ent
 			 khz > 0 ? json_real(entry->away_cycles / khz / 1000) : json_null());
 }
 
-/* By count, then by the time away. */
-static int by_weight(const void *a, const void *b)
-{
-	const struct detail_entry *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? 1 : -1;
-	return x->away_cycles < y->away_cycles ? 1 : x->away_cycles > y->away_cycles ? -1 : 0;
-}
-
 /* What happened between the two, without what did not. */
 static json_t *reasons_between(const struct boot *boot, const struct eventquery_detail *first,
 			       const struct eventquery_detail *last)
@@ -186,7 +176,7 @@ static json_t *reasons_between(const struct boot *boot, const struct eventquery_
 		if (entry.value || entry.away_cycles)
 			entries[count++] = entry;
 	}
-	qsort(entries, count, sizeof(entries[0]), by_weight);
+	qsort(entries, count, sizeof(entries[0]), jsonparts_by_weight);
 	for (size_t i = 0; i < count; i++)
 		(void)json_array_append_new(list, reason_of(boot, &entries[i]));
 	return list;

@@ -33,16 +33,6 @@ int jsonlive_sample(const struct query_vm *vm, const struct row_pair *pair, char
 		ret_text);
 }
 
-/* By count, then by the time away. */
-static int by_weight(const void *a, const void *b)
-{
-	const struct detail_entry *x = a, *y = b;
-
-	if (x->value != y->value)
-		return x->value < y->value ? 1 : -1;
-	return x->away_cycles < y->away_cycles ? 1 : x->away_cycles > y->away_cycles ? -1 : 0;
-}
-
 static struct detail_iter list_of(const struct sample *sample, bool *ret_has)
 {
 	struct detail_iter iter = { 0 };
@@ -107,7 +97,7 @@ int jsonlive_reasons(const struct row_pair *pair, char **ret_text)
 	    dt >= (pair->has_before ? RATE_LEAST_S : RATE_LEAST_FIRST_S))
 		count = subtract(pair->has_before ? &pair->before : NULL, now, entries);
 	if (count >= 0) {
-		qsort(entries, count, sizeof(entries[0]), by_weight);
+		qsort(entries, count, sizeof(entries[0]), jsonparts_by_weight);
 		len += snprintf(text, sizeof(text), "[");
 		cycles = boot->tsc_khz * 1000.0 * boot->vcpus * dt;
 	}

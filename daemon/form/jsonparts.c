@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "guest-agent/shared/detail.h"
+
 /* Microseconds of the epoch need 16 digits; more only show how binary fractions print. */
 #define FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(16))
 
@@ -100,4 +102,13 @@ const char *jsonparts_quarantine_cause(int cause)
 	};
 
 	return NAME_OF(quarantine_causes, cause);
+}
+
+int jsonparts_by_weight(const void *a, const void *b)
+{
+	const struct detail_entry *x = a, *y = b;
+
+	if (x->value != y->value)
+		return x->value < y->value ? 1 : -1;
+	return x->away_cycles < y->away_cycles ? 1 : x->away_cycles > y->away_cycles ? -1 : 0;
 }

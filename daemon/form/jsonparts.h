@@ -34,4 +34,7 @@ const char *jsonparts_source(enum sample_source source);
 const char *jsonparts_gap_cause(int cause);
 const char *jsonparts_quarantine_cause(int cause);
 
+/* For qsort() of struct detail_entry: by count, then by the time away, greatest first. */
+int jsonparts_by_weight(const void *a, const void *b);
+
 #endif

@@ -2,7 +2,6 @@
 #include "daemon/http/apipart.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 void apipart_fail(struct answer *answer, int r)

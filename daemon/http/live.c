@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/base/monotonic.h"
 #include "daemon/form/jsonlive.h"
 #include "daemon/query/query.h"
 #include "daemon/version.h"
@@ -41,10 +42,7 @@ static const char loss[] = "event: lost\ndata: {}\n\n";
 
 static int64_t now_s(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec;
+	return monotonic_ms() / 1000;
 }
 
 static int64_t host_ns(void)

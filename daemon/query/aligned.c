@@ -296,15 +296,6 @@ void aligned_free(struct aligned *aligned)
 	free(aligned);
 }
 
-const struct aligned_curve *aligned_find(const struct aligned *aligned, size_t want)
-{
-	for (size_t i = 0; i < aligned->count; i++) {
-		if (aligned->curves[i].want == want)
-			return &aligned->curves[i];
-	}
-	return NULL;
-}
-
 int aligned_groups_make(const struct alignedgrid *grid, unsigned int stride,
 			struct aligned_groups *ret_groups)
 {

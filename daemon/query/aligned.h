@@ -31,9 +31,6 @@ int aligned_read(struct query *query, const struct query_filter *filter,
 		 struct aligned **ret_aligned);
 void aligned_free(struct aligned *aligned);
 
-/* The first curve of a want, NULL if there is none. */
-const struct aligned_curve *aligned_find(const struct aligned *aligned, size_t want);
-
 /* A coarser grid: groups of cells that begin at multiples of their length. */
 struct aligned_groups {
 	unsigned int stride;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/kind.h"
 #include "daemon/query/spans.h"
 #include "kernel/uapi/vmexit_cpuid.h"
@@ -57,15 +58,8 @@ static struct name *add_name(struct choosing *c, const struct key *key)
 {
 	struct name *n;
 
-	if (c->count == c->room) {
-		size_t room = c->room ? 2 * c->room : 64;
-		struct name *more = realloc(c->names, room * sizeof(*more));
-
-		if (!more)
-			return NULL;
-		c->names = more;
-		c->room = room;
-	}
+	if (!room_for_one(&c->names, c->count, &c->room, sizeof(*c->names)))
+		return NULL;
 	n = &c->names[c->count++];
 	*n = (struct name){ .key = *key };
 	if (key->name_len)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/query/phases.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "daemon/query/spans.h"
 
 /*

@@ -154,22 +154,15 @@ static int step(struct query *q, int which)
 	return rc == SQLITE_DONE ? 0 : db_error(q->db, "cannot read", rc);
 }
 
-static void get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	snprintf(to, size, "%s", text ? (const char *)text : "");
-}
-
 static void get_vm(sqlite3_stmt *stmt, struct query_vm *vm)
 {
 	vm->id = sqlite3_column_int64(stmt, 0);
-	get_text(stmt, 1, vm->key, sizeof(vm->key));
-	get_text(stmt, 2, vm->name, sizeof(vm->name));
+	db_text(stmt, 1, vm->key, sizeof(vm->key));
+	db_text(stmt, 2, vm->name, sizeof(vm->name));
 	vm->state = sqlite3_column_int(stmt, 3);
 	vm->agent = sqlite3_column_int(stmt, 4);
 	vm->leaf = sqlite3_column_int(stmt, 5);
-	get_text(stmt, 6, vm->error, sizeof(vm->error));
+	db_text(stmt, 6, vm->error, sizeof(vm->error));
 }
 
 static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
@@ -178,7 +171,7 @@ static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
 	boot->id = sqlite3_column_int64(stmt, 0);
 	boot->vm_id = sqlite3_column_int64(stmt, 1);
 	boot->number = sqlite3_column_int64(stmt, 2);
-	get_text(stmt, 3, boot->life, sizeof(boot->life));
+	db_text(stmt, 3, boot->life, sizeof(boot->life));
 	boot->cause = sqlite3_column_int(stmt, 4);
 	boot->opened_ns = sqlite3_column_int64(stmt, 5);
 	boot->closed_ns = sqlite3_column_int64(stmt, 6);
@@ -186,8 +179,8 @@ static void get_boot(sqlite3_stmt *stmt, struct boot *boot)
 		memcpy(boot->guest_boot_id, sqlite3_column_blob(stmt, 7), PROTO_BOOT_ID_SIZE);
 		boot->has_guest_boot_id = true;
 	}
-	get_text(stmt, 8, boot->kernel, sizeof(boot->kernel));
-	get_text(stmt, 9, boot->agent, sizeof(boot->agent));
+	db_text(stmt, 8, boot->kernel, sizeof(boot->kernel));
+	db_text(stmt, 9, boot->agent, sizeof(boot->agent));
 	boot->vcpus = sqlite3_column_int64(stmt, 10);
 	boot->tsc_khz = sqlite3_column_int64(stmt, 11);
 	boot->reason_namespace = sqlite3_column_int64(stmt, 12);

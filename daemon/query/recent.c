@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/querypart.h"
 #include "daemon/query/rate.h"
 #include "daemon/query/spans.h"
@@ -91,15 +92,8 @@ static struct recent_vm *add_vm(struct recent *recent, const struct query_vm *vm
 
 	if (recent->count == RECENT_VMS)
 		return NULL;
-	if (recent->count == recent->room) {
-		size_t room = recent->room ? 2 * recent->room : 64;
-		struct recent_vm **more = realloc(recent->vms, room * sizeof(*more));
-
-		if (!more)
-			return NULL;
-		recent->vms = more;
-		recent->room = room;
-	}
+	if (!room_for_one(&recent->vms, recent->count, &recent->room, sizeof(*recent->vms)))
+		return NULL;
 	new = calloc(1, sizeof(*new));
 	if (!new)
 		return NULL;

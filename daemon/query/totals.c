@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/base/room.h"
 #include "daemon/query/querypart.h"
 #include "daemon/query/spans.h"
 
@@ -49,15 +50,8 @@ int totals_reason(struct totals *totals, uint32_t number, struct totals_reason *
 	}
 	if (t->count == TOTALS_REASONS_MAX)
 		return 0;
-	if (t->count == t->room) {
-		size_t room = t->room ? 2 * t->room : 64;
-		struct totals_reason *more = realloc(t->reasons, room * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		t->reasons = more;
-		t->room = room;
-	}
+	if (!room_for_one(&t->reasons, t->count, &t->room, sizeof(*t->reasons)))
+		return -ENOMEM;
 	for (size_t i = t->count++; i > at; i--)
 		t->reasons[i] = t->reasons[i - 1];
 	t->reasons[at] = (struct totals_reason){ .number = number };

@@ -149,11 +149,6 @@ static const struct {
 		"fewer lists." },
 };
 
-static double larger(double a, double b)
-{
-	return a > b ? a : b;
-}
-
 /* The share of the vCPUs' time that a class took; 0 where nothing is known. */
 static double time_share(const struct findings_facts *f, const struct findings_class *c)
 {
@@ -190,7 +185,7 @@ static bool class_speaks(const struct findings_facts *f, enum findings_rule rule
 	if (c->count == 0 || !((rate >= t->rate && share >= t->count) || time >= t->time))
 		return false;
 	describe_class(f, c, rate, to->figure);
-	to->weight = larger(time, share / 10);
+	to->weight = fmax(time, share / 10);
 	return true;
 }
 

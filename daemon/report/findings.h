@@ -72,7 +72,6 @@ struct findings_class {
 
 struct findings_facts {
 	uint32_t reason_namespace;	/* 0: reasons are not known */
-	uint32_t vcpus;			/* 0: not known, or they differ */
 	double seconds;			/* that exits were counted in */
 	double vcpu_s;			/* of all vCPUs; 0: not known */
 	uint64_t exits;			/* in these */

@@ -27,7 +27,6 @@ static struct findings_facts usual(void)
 {
 	return (struct findings_facts){
 		.reason_namespace = VMEXIT_REASONS_VMX,
-		.vcpus = 2,
 		.seconds = 100,
 		.vcpu_s = 200,
 		.exits = 1000000,

@@ -29,13 +29,12 @@ static const struct spans_want wants[] = {
 	FIELD(FIELD_AGENT_EXITS),
 	FIELD(FIELD_TAKEN),
 	/* Those with names are the last. */
-	{ .key = { .kind = KEY_INTERRUPT }, .any = true },
 	{ .key = { .kind = KEY_PROCESS }, .any = true },
 	{ .key = { .kind = KEY_UNIT }, .any = true },
 };
 
 #define WANTS (sizeof(wants) / sizeof(wants[0]))
-#define NAMED 3
+#define NAMED 2
 
 /* The entry for a name, made where there is none; NULL: there are too many. */
 static struct sums_name *name_of(struct summing *s, const struct key *key)
@@ -69,8 +68,6 @@ static void add_named(struct summing *s, const struct key *key, uint64_t sum)
 
 	if (entry)
 		entry->value += sum;
-	else
-		s->sums->unnamed[key->kind] += sum;
 }
 
 static void add_field(struct summing *s, const struct key *key, uint64_t sum, double seconds)
@@ -113,10 +110,8 @@ static void add_workload(struct summing *s, const struct key *key, uint64_t sum,
 	t->workload.mask |= 1ULL << key->id;
 	t->workload.value[key->id] += sum;
 	/* All of them come together; steal is what times are put beside. */
-	if (key->id == WORKLOAD_cpu_steal_ms) {
-		t->workload_s += seconds;
+	if (key->id == WORKLOAD_cpu_steal_ms)
 		t->workload_vcpu_s += seconds * s->boot->vcpus;
-	}
 }
 
 static int add_spans(void *ctx, size_t want, const struct key *key, const struct span *spans,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a source counted in a range, all in all: exits and times, the guest's workload, and by
- * name its interrupts, processes and units. Logging (database errors only).
+ * name its processes and units. Logging (database errors only).
  */
 #ifndef DAEMON_SUMS_H
 #define DAEMON_SUMS_H
@@ -9,13 +9,13 @@
 #include "daemon/query/query.h"
 #include "daemon/store/key.h"
 
-/* Names of all kinds that are told apart; what of others there is goes into `unnamed`. */
+/* Names of all kinds that are told apart; others are left out. */
 #define SUMS_NAMES_MAX 2048
 
 struct sums_name {
-	uint8_t kind;			/* KEY_INTERRUPT, KEY_PROCESS or KEY_UNIT */
+	uint8_t kind;			/* KEY_PROCESS or KEY_UNIT */
 	char name[DETAIL_NAME_MAX + 1];	/* untrusted text of a guest */
-	uint64_t value;			/* interrupts, or microseconds of CPU time */
+	uint64_t value;			/* microseconds of CPU time */
 };
 
 struct sums {
@@ -26,11 +26,9 @@ struct sums {
 	double covered_s;		/* time that exits were counted in, without gaps */
 	double vcpu_s;			/* likewise of all vCPUs together */
 	struct workload workload;	/* increases of its counters */
-	double workload_s;		/* time that these are of */
-	double workload_vcpu_s;
+	double workload_vcpu_s;		/* all vCPUs' time that these are of */
 	struct sums_name *names;	/* largest first; of SUMS_NAMES_MAX at most */
 	size_t names_count;
-	uint64_t unnamed[KEY_KINDS];
 };
 
 /*

@@ -298,3 +298,10 @@ void db_defer_checkpoints(sqlite3 *db, int *pages)
 {
 	(void)sqlite3_wal_hook(db, count_pages, pages);
 }
+
+void db_text(struct sqlite3_stmt *stmt, int column, char *to, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+
+	snprintf(to, size, "%s", text ? (const char *)text : "");
+}

@@ -75,6 +75,9 @@ int db_step(struct sqlite3 *db, struct sqlite3_stmt *stmt);
 /* The one step of a statement that answers no rows. Returns 0 or -errno. */
 int db_run(struct sqlite3 *db, struct sqlite3_stmt *stmt);
 
+/* Copy a column, "" for NULL; what is longer than @size is cut. */
+void db_text(struct sqlite3_stmt *stmt, int column, char *to, size_t size);
+
 /* Log what @db says about @rc, doing @what, and return it as -errno. */
 int db_error(struct sqlite3 *db, const char *what, int rc);
 

@@ -578,6 +578,6 @@ int64_t store_newest_ns(const struct store *store)
 	int64_t newest_ns = 0;
 
 	for (const struct vm *vm = store->vms; vm; vm = vm->next)
-		newest_ns = newest_of(vm->boot, newest_of(vm->before, newest_ns));
+		newest_ns = newest_of(vm->boot, newest_of(vm->earlier, newest_ns));
 	return newest_ns;
 }

@@ -70,13 +70,6 @@ static int step(sqlite3 *db, sqlite3_stmt *stmt)
 	return rc == SQLITE_DONE ? 0 : db_error(db, "cannot read what is stored", rc);
 }
 
-static void get_text(sqlite3_stmt *stmt, int column, char *to, size_t size)
-{
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	snprintf(to, size, "%s", text ? (const char *)text : "");
-}
-
 static void take_last(struct boot *boot, enum sample_source source, const struct sample *sample)
 {
 	boot->last_sequence[source] = sample->sequence;
@@ -210,7 +203,7 @@ static struct boot *read_boot(sqlite3_stmt *stmt, int64_t vm_id)
 	boot->id = sqlite3_column_int64(stmt, 0);
 	boot->vm_id = vm_id;
 	boot->number = sqlite3_column_int64(stmt, 1);
-	get_text(stmt, 2, boot->life, sizeof(boot->life));
+	db_text(stmt, 2, boot->life, sizeof(boot->life));
 	boot->cause = sqlite3_column_int(stmt, 3);
 	boot->opened_ns = sqlite3_column_int64(stmt, 4);
 	boot->closed_ns = sqlite3_column_int64(stmt, 5);
@@ -221,8 +214,8 @@ static struct boot *read_boot(sqlite3_stmt *stmt, int64_t vm_id)
 		memcpy(boot->guest_boot_id, sqlite3_column_blob(stmt, 8), PROTO_BOOT_ID_SIZE);
 		boot->has_guest_boot_id = true;
 	}
-	get_text(stmt, 9, boot->kernel, sizeof(boot->kernel));
-	get_text(stmt, 10, boot->agent, sizeof(boot->agent));
+	db_text(stmt, 9, boot->kernel, sizeof(boot->kernel));
+	db_text(stmt, 10, boot->agent, sizeof(boot->agent));
 	boot->vcpus = sqlite3_column_int64(stmt, 11);
 	boot->tsc_khz = sqlite3_column_int64(stmt, 12);
 	boot->reason_namespace = sqlite3_column_int64(stmt, 13);
@@ -335,8 +328,8 @@ static int read_vm(sqlite3 *db, struct blocks *blocks, sqlite3_stmt *stmt, struc
 	if (!vm)
 		return -ENOMEM;
 	vm->id = sqlite3_column_int64(stmt, 0);
-	get_text(stmt, 1, vm->key, sizeof(vm->key));
-	get_text(stmt, 2, vm->name, sizeof(vm->name));
+	db_text(stmt, 1, vm->key, sizeof(vm->key));
+	db_text(stmt, 2, vm->name, sizeof(vm->name));
 	/* What a VM does now is for its sources to say; nobody has yet. */
 	vm->state = VM_UNKNOWN;
 	vm->agent = AGENT_NO_CHANNEL;

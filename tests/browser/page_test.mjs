@@ -17,12 +17,6 @@ function shell(command) {
 	assert.equal(status, 0, `${command}: ${stderr}`);
 }
 
-async function openVm(page) {
-	await page.goto(options.vm ? vmUrl(options.vm) : base.href);
-	await page.locator("#view-boot").waitFor({ timeout: DEADLINE_MS });
-	await drawn(page);
-}
-
 const OPTIONS = { vm: { type: "string" }, live: { type: "boolean" }, "expect-empty": { type: "boolean" },
 	stop: { type: "string" }, start: { type: "string" } };
 
