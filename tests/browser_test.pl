@@ -57,6 +57,8 @@ for (@tests) {
 		ok(daemon('--libvirt=off', $recording eq 'fleet' ? fleet() : ()), "vmexitd serves $recording") or BAIL_OUT(slurp("$dir/daemon.log"));
 		$serving = $recording;
 	}
+	# It goes through all views, and the browser notes in its console what is 404: too little to correlate.
+	ok(wait_for('enough of the fleet to correlate', 60, sub { 2 == grep { $http->get("$url/api/v1/vms/vm002/$_")->{status} == 200 } 'correlate', 'attribution?by=mark' }), 'the fleet has been there for a while') if $test eq 'page' && $running{fleet};
 	push @options, map { ("--$_->[0]", "'kill -$_->[1] $running{fleet}'") } @{ $does{$test} // [] } if $running{fleet};
 	my $out = qx($FindBin::Bin/browser/run $test --shots $build/shots/$test-$recording @options $url/ 2>&1);
 	my $status = $?;

@@ -9,7 +9,7 @@ import { LETTERS, difference, percent, ranked, signed } from "./changes.js";
 const SHOWN = 12;	// rows, before the rest is asked for
 
 export class ChangeTable {
-	// what: the head of the first column; by: the sort at first, "change" or "order".
+	// what: the head of the first column; id: of the element that names the table.
 	constructor(what, id) {
 		this.what = what;
 		this.by = "change";
@@ -84,4 +84,3 @@ export class ChangeTable {
 			h("span", { class: "by" }, h("span", { "aria-hidden": "true" }, `${way} `), by));
 	}
 }
-

@@ -11,8 +11,8 @@ const LEAST_POINTS = 24, MOST_POINTS = 4000;	// of a curve
 // A series' unit: "1" of what is no share is a plain number.
 const unitOf = s => s.unit === "1" && !["handling", "away", "idle"].includes(s.kind) ? "" : s.unit;
 
-// Puts the series of an answer behind what the groups have. base is taken from times.
-function take(groups, series, { id, label }, base) {
+// Puts the series of an answer behind what the groups have.
+function take(groups, series, { id, label }) {
 	for (const s of series.filter(one => one.t.length).sort((a, b) => a.t[0] - b.t[0])) {
 		const key = id(s);
 		let group = groups.get(key);
@@ -21,7 +21,7 @@ function take(groups, series, { id, label }, base) {
 			groups.set(key, group);
 		}
 		for (let i = 0; i < s.t.length; i++) {
-			append(group.track, { t: s.t[i] - base, dt: s.dt[i], v: s.v[i],
+			append(group.track, { t: s.t[i], dt: s.dt[i], v: s.v[i],
 					      min: s.min[i], max: s.max[i] });
 			group.merged ||= s.min[i] !== s.max[i];
 		}
@@ -97,7 +97,7 @@ export class Data {
 		await Promise.all(this.queries().map(async ([groups, params, by]) => {
 			const answer = await api.series(vm, { ...params, ...this.params(),
 				points: groups === this.groups ? listed : most }, signal);
-			take(groups, answer.series, by, 0);
+			take(groups, answer.series, by);
 		}));
 		Data.seen[state.by] = this.groups.size;
 		this.merged = [...this.groups.values()].some(g => g.merged);
@@ -138,7 +138,7 @@ export class Data {
 		await Promise.all(this.queries().map(async ([groups, params, by]) => {
 			const answer = await api.series(this.vm, { ...params, ...this.params({ from, to: null }) },
 				signal);
-			take(groups, answer.series, by, 0);
+			take(groups, answer.series, by);
 		}));
 	}
 

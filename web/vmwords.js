@@ -85,8 +85,8 @@ const GAP = {
 	disk: "the host's disk was full",
 };
 
-// The worst that is to be said of a VM: {kind, words, more}. kind: "quarantined", "gap",
-// "stuck", "unreachable", "silent", "host-only", "agent", "paused", "stopped", "unknown", in the
+// The worst that is to be said of a VM: {kind, words, more}. kind: "quarantined", "stuck",
+// "gap", "unreachable", "silent", "host-only", "agent", "paused", "stopped", "unknown", in the
 // order of STATUS. more: a sentence, or "".
 export const STATUS = ["quarantined", "stuck", "gap", "unreachable", "silent", "host-only", "agent",
 	"paused", "stopped", "unknown"];

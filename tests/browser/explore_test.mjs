@@ -125,13 +125,11 @@ await run(OPTIONS, t => {
 		assert.equal(params().has("hide"), false);
 	});
 
-	t.test("a drag zooms, to finer data; shift and drag moves; the wheel zooms with ctrl", async () => {
+	t.test("a drag zooms; shift and drag moves; the wheel zooms with ctrl", async () => {
 		await open("&by=reason&pick=120");
 		const before = await chart();
-		const requests = asked().length;
 		await t.drag(CHART, 0.3, 0.5);
 		const zoomed = await t.until("zoom", chart, c => span(c) < span(before) * 0.3);
-		await t.until("another request, if there is finer", () => asked().length, n => t.options.live || n >= requests);
 		await page.keyboard.down("Shift");
 		await t.drag(CHART, 0.4, 0.6);
 		await page.keyboard.up("Shift");

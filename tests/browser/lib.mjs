@@ -80,7 +80,7 @@ export class Tester {
 		this.until = until;
 		page.on("console", message => {
 			if (["error", "warning"].includes(message.type()))
-				this.complaints.push(`console: ${message.text()}`);
+				this.complaints.push(`console: ${message.text()} ${message.location().url}`);
 		});
 		page.on("pageerror", error => this.complaints.push(`exception: ${error.stack}`));
 		page.on("request", request => this.requests.push(request.url()));

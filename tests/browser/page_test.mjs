@@ -9,7 +9,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { DEADLINE_MS, run, span, total } from "./lib.mjs";
+import { DEADLINE_MS, run } from "./lib.mjs";
 
 function shell(command) {
 	const { status, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8",
