@@ -28,7 +28,7 @@ demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N
 	scripts/demo
 
 test: ## every test, short counts (.ci/run is this)
-	scripts/deps build kernel lab guest test fuzz
+	scripts/deps build kernel lab guest test fuzz fleet debian
 	$(MAKE) all
 	$(MAKE) san-tests
 	scripts/test
@@ -93,7 +93,7 @@ kernel-deb: ## a whole patched kernel as Debian packages in build/ (CONFIG=FILE,
 	@ls build/linux-*.deb
 
 deps: ## install the Debian packages that everything needs
-	scripts/deps build kernel lab guest test fuzz bench store
+	scripts/deps build kernel lab guest test fuzz bench store fleet debian
 
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
