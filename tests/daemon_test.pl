@@ -211,12 +211,15 @@ for my $case (
 is($http->post("$url/api/v1/vms", { content => 'x' x 1000 })->{status}, 405, 'POST is refused');
 is($http->delete("$url/api/v1/vms/played/boots")->{status}, 405, 'so is DELETE');
 is($http->head("$url/api/v1/vms")->{status}, 200, 'HEAD is answered');
-for my $host ('evil.example', "evil.example:$port", '127.0.0.1', "127.0.0.1:1", '') {
+for my $host ('evil.example', "evil.example:$port", 'localhost.evil.example', "127.0.0.2:$port", '') {
 	my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or die;
 	print $s "GET /api/v1/vms HTTP/1.0\r\nHost: $host\r\n\r\n";
 	$s->flush;
 	like(read_live($s, qr/\}$/), qr/^HTTP\/1.[01] 403.*allowed_hosts/s, "Host '$host' is refused");
 }
+# A tunnel's end has another port.
+is(scalar(grep { my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or die;
+	print $s "GET /api/v1/vms HTTP/1.0\r\nHost: $_\r\n\r\n"; $s->flush; read_live($s, qr/\}$/) =~ /^HTTP\/1.[01] 200/ } '127.0.0.1:1', 'localhost:8080', '[::1]:9', 'localhost'), 4, 'loopback is answered by any port');
 my $page = $http->get("$url/");
 like($page->{headers}{'content-security-policy'}, qr/default-src 'none'; script-src 'self'/, 'the page has a strict policy');
 is($page->{headers}{'x-content-type-options'}, 'nosniff', 'and types are not guessed');

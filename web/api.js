@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The daemon's HTTP interface, see vmexit-http(7).
 
-const API = "/api/v1";
+// Below the page, wherever a proxy puts that.
+const API = "api/v1";
 const TIMEOUT_MS = 15000;
 
 export class ApiError extends Error {
@@ -84,7 +85,7 @@ export const correlate = (vm, params, signal) => need(url(vmPath(vm, "correlate"
 export const scatter = (vm, params, signal) => need(url(vmPath(vm, "scatter"), params), signal);
 export const attribution = (vm, params, signal) => need(url(vmPath(vm, "attribution"), params), signal);
 // Its 503 carries the same body as its 200.
-export const health = async () => (await get("/healthz")).body;
+export const health = async () => (await get("healthz")).body;
 
 // The one event stream of this tab. `on` has hello, sample, vms, lost (data) and
 // up (whether something may have been missed), down (since: Date). A stream that stays

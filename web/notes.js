@@ -95,7 +95,7 @@ function quarantineNote(vm) {
 		p(`${format.count(q.samples)} since ${format.moment(q.since, api.now())}: `,
 		  `${CAUSES[q.cause] ?? q.cause}. They are not in the charts. Either something in the `,
 		  "guest makes numbers up, or its agent is broken; the host's own counts are beside it. ",
-		  code(`/api/v1/vms/${vm.id}/gaps`), " lists them."));
+		  code(`api/v1/vms/${vm.id}/gaps`), " lists them."));
 }
 
 // What to say above the charts of the latest boot.

@@ -16,6 +16,7 @@
 struct hostnames {
 	char *name[HOSTNAMES_MAX];
 	size_t count;
+	bool loopback;
 };
 
 /*
@@ -24,10 +25,16 @@ struct hostnames {
  */
 int hostnames_add(struct hostnames *hostnames, const char *name, const char *port);
 
+/*
+ * Admit 127.0.0.1, [::1] and localhost with any port: a tunnel's end has one of its own, and no
+ * name that a page chose points there.
+ */
+void hostnames_add_loopback(struct hostnames *hostnames);
+
 /* Admit each name in @list, which commas and spaces separate. As hostnames_add(), but says what is too many. */
 int hostnames_add_list(struct hostnames *hostnames, const char *list);
 
-/* True if exactly this value is admitted, in whatever case; NULL (no header) never is. */
+/* True if this value is admitted, in whatever case; NULL (no header) never is. */
 bool hostnames_has(const struct hostnames *hostnames, const char *untrusted_host);
 
 /* Free the names. */

@@ -31,6 +31,23 @@ static void test_names(void)
 	ok(h.count == 0 && !hostnames_has(&h, "localhost:20479"), "none once they are freed");
 }
 
+static void test_loopback(void)
+{
+	struct hostnames h = { .count = 0 };
+
+	hostnames_add_loopback(&h);
+	ok(hostnames_has(&h, "127.0.0.1:8080") && hostnames_has(&h, "[::1]:1") &&
+		   hostnames_has(&h, "LOCALHOST:65535") && hostnames_has(&h, "localhost"),
+	   "loopback is admitted with any port, and without");
+	ok(!hostnames_has(&h, "localhost.evil.example:1") && !hostnames_has(&h, "localhost:1.evil") &&
+		   !hostnames_has(&h, "127.0.0.1.evil.example") && !hostnames_has(&h, "127.0.0.2:1") &&
+		   !hostnames_has(&h, "evil.localhost:1") && !hostnames_has(&h, "localhost:1:1") &&
+		   !hostnames_has(&h, "") && !hostnames_has(&h, NULL),
+	   "names that begin or end so are not");
+	hostnames_done(&h);
+	ok(!hostnames_has(&h, "localhost:1"), "nor is it once they are freed");
+}
+
 static void test_list(void)
 {
 	struct hostnames h = { .count = 0 };
@@ -73,6 +90,7 @@ int main(void)
 {
 	log_init("hostnames_test", LOG_ERROR - 1);
 	test_names();
+	test_loopback();
 	test_list();
 	test_too_many();
 	return done_testing();

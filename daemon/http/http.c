@@ -105,8 +105,8 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 	if (request->listener->tcp &&
 	    !hostnames_has(&request->http->hostnames, httpsend_header(request, "Host")))
 		return httpsend_fail(request, 403,
-			    "this name is not in allowed_hosts of vmexitd.conf; "
-			    "use the address that vmexitd listens on");
+			    "this name is not in allowed_hosts of vmexitd.conf: add it there, "
+			    "or use the address that vmexitd listens on");
 	if (strcmp(method, "POST") == 0 && !request->listener->tcp)
 		return change(request, path);
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -226,9 +226,8 @@ static int open_tcp(struct http *http)
 	if (fd < 0)
 		return fd;
 	http->tcp.fd = fd;
+	hostnames_add_loopback(&http->hostnames);
 	r = hostnames_add(&http->hostnames, text, NULL);
-	if (r == 0)
-		r = hostnames_add(&http->hostnames, "localhost", port);
 	return r < 0 ? r : hostnames_add_list(&http->hostnames, http->settings->allowed_hosts);
 }
 

@@ -61,6 +61,9 @@ static enum MHD_Result send_response(struct http_request *request, struct MHD_Re
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Referrer-Policy", "no-referrer");
 	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
+	/* An nginx in front would gather a stream's events before it passes them on. */
+	if (answer->kind == ANSWER_LIVE)
+		add_header(response, "X-Accel-Buffering", "no");
 	if (!answer->asset)
 		add_header(response, "Cache-Control", "no-store");
 	if (answer->status == 405)

@@ -161,7 +161,7 @@ function frameTests(t) {
 	t.test("a report of the boot shown is one link away", async () => {
 		await t.open(vmHash(t.vm, "&boot=1"));
 		await page.locator("#report").waitFor();
-		assert.match(await page.locator("#report").getAttribute("href"), /^\/api\/v1\/vms\/[^/]+\/report\.html\?boot=1$/);
+		assert.match(await page.locator("#report").getAttribute("href"), /^api\/v1\/vms\/[^/]+\/report\.html\?boot=1$/);
 		assert.equal(await page.locator("#report").getAttribute("rel"), "noopener");
 	});
 	t.quiet();
