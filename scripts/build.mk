@@ -6,13 +6,15 @@ CC     := gcc
 endif
 CFLAGS ?= -O2 -g
 WERROR ?= -Werror
-CFLAGS += -std=gnu11 -D_GNU_SOURCE -I$(TOP) \
+# CPPFLAGS, CFLAGS and LDFLAGS are a packager's, from the environment or make's arguments: 'override'
+# adds to the latter, too.
+override CFLAGS += $(CPPFLAGS) -std=gnu11 -D_GNU_SOURCE -I$(TOP) \
 	-Wall -Wextra -Wformat=2 -Wvla -Wmissing-declarations -Wstrict-prototypes $(WERROR)
 
 # SAN=1: everything under AddressSanitizer and UndefinedBehaviorSanitizer, in a tree of its own.
 ifeq ($(SAN),1)
 BUILD  := $(BUILD)/san
-CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+override CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 OBJ    := $(BUILD)/obj/$(COMPONENT)
 
