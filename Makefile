@@ -3,6 +3,16 @@
 .DEFAULT_GOAL := all
 BUILD  := $(CURDIR)/build
 PREFIX ?= /usr/local
+# Where another distribution may want them; INSTALL_PROGRAM='install -s' strips. The configuration
+# is always read from /etc/vmexit. initramfs-tools looks below /usr/share and in /etc/initramfs-tools.
+UNITDIR         ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR     ?= $(PREFIX)/lib/sysusers.d
+UDEVDIR         ?= $(PREFIX)/lib/udev/rules.d
+INITRAMFSDIR    ?= $(PREFIX)/share/initramfs-tools
+DOCDIR          ?= $(PREFIX)/share/doc
+ZSHDIR          ?= $(PREFIX)/share/zsh/site-functions
+SYSCONFDIR      := /etc
+INSTALL_PROGRAM ?= install
 V      ?= 0
 ifeq ($(V),0)
 MAKEFLAGS += -s --no-print-directory
@@ -12,13 +22,18 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z -]*\):.*## /\1	/p' $(MAKEFILE_LIST) | \
+	@sed -n 's/^\([a-z][a-z0-9 -]*\):.*## /\1	/p' $(MAKEFILE_LIST) | \
 		awk -F'	' '{ printf "  %-30s %s\n", $$1, $$2 }'
 	@echo "Variables: YES=1 answers questions, VMEXIT_CACHE=DIR names the cache"
-	@echo "(default ~/.cache/vmexit), V=1 shows commands, PREFIX and DESTDIR for install."
+	@echo "(default ~/.cache/vmexit), V=1 shows commands, PREFIX and DESTDIR for install;"
+	@echo "also CPPFLAGS, CFLAGS, LDFLAGS, WERROR= (no -Werror), and the directories in Makefile."
 
-all: ## build vmexitd, vmexitctl and vmexit-agent into build/
+all: agent-all daemon-all ## build vmexitd, vmexitctl and vmexit-agent into build/
+
+agent-all:
 	$(MAKE) -C guest-agent
+
+daemon-all:
 	$(MAKE) -C daemon
 
 demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N)
@@ -98,19 +113,55 @@ deps: ## install the Debian packages that everything needs
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
 
-install: all ## programs, vmexit.so, completions and man pages below DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
-	install -D -m 644 build/vmexit.so $(DESTDIR)$(PREFIX)/lib/vmexit/vmexit.so
-	install -D -m 644 daemon/ctl/completion/vmexitctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmexitctl
-	install -D -m 644 daemon/ctl/completion/_vmexitctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vmexitctl
-	for page in daemon/*.[578] daemon/ctl/*.1 daemon/sql/*.7 guest-agent/*.[58] guest-agent/shared/*.7; do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
-	done
+install: install-daemon install-sqlite3 install-agent ## all of it below DESTDIR/PREFIX (/usr/local)
+
+install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, completions, examples
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin)
+	$(INSTALL_PROGRAM) -m 755 build/vmexitd $(DESTDIR)$(PREFIX)/sbin
+	$(INSTALL_PROGRAM) -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions daemon/ctl/completion/vmexitctl
+	install -D -m 644 -t $(DESTDIR)$(ZSHDIR) daemon/ctl/completion/_vmexitctl
+	$(call place,daemon/*.[578] daemon/ctl/*.1 guest-agent/shared/*.7,man)
+	$(call place,daemon/systemd/*.service daemon/systemd/*.socket,$(UNITDIR))
+	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
+	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
+	$(call place,daemon/systemd/*.conf daemon/metrics/*.json daemon/metrics/*.yml,$(DOCDIR)/vmexitd/examples)
+
+install-sqlite3: daemon-all ## vmexit.so, which vmexitctl sql gives to sqlite3
+	install -d $(DESTDIR)$(PREFIX)/lib/vmexit
+	$(INSTALL_PROGRAM) -m 644 -t $(DESTDIR)$(PREFIX)/lib/vmexit build/vmexit.so
+	$(call place,daemon/sql/*.7,man)
+
+install-agent: agent-all ## in a guest: vmexit-agent, unit, udev rule, initramfs-tools hook, man pages
+	install -d $(DESTDIR)$(PREFIX)/sbin
+	$(INSTALL_PROGRAM) -m 755 build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
+	install -D -m 755 guest-agent/initramfs/hook $(DESTDIR)$(INITRAMFSDIR)/hooks/vmexit-agent
+	install -D -m 755 guest-agent/initramfs/init-top $(DESTDIR)$(INITRAMFSDIR)/scripts/init-top/vmexit-agent
+	$(call place,guest-agent/*.[58],man)
+	$(call place,guest-agent/systemd/*.service,$(UNITDIR))
+	$(call place,guest-agent/systemd/*.rules,$(UDEVDIR))
+
+uninstall: ## take away what install put there; configuration and data stay
+	root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && $(MAKE) install DESTDIR="$$root" && \
+		cd "$$root" && find . -type f ! -path './$(SYSCONFDIR:/%=%)/vmexit/*' -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f
 
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
+# place FILES,DIRECTORY[,SUFFIX]: those of FILES that exist, with our own paths in them as they are
+# with this PREFIX; man pages (directory "man") go to their sections.
+define place
+for f in $(wildcard $(1)); do \
+	name=$${f##*/}; \
+	dir=$(if $(filter man,$(2)),$(PREFIX)/share/man/man$${f##*.},$(2)); \
+	$(if $(3),name=$${name%.*}.$(3);) \
+	install -d $(DESTDIR)$$dir && \
+	sed -E -e 's,/usr/(local/)?((sbin|bin|lib)/vmexit),$(PREFIX)/\2,g' \
+		-e 's,/usr/(local/)?share/doc/vmexit,$(DOCDIR)/vmexit,g' $$f >$(DESTDIR)$$dir/$$name && \
+	chmod 644 $(DESTDIR)$$dir/$$name || exit; \
+done
+endef
+
 .PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store bench-web fuzz \
-	dkms-source kernel-deb deps install clean lab-start lab-stop lab-status test-amd test-intel
+	dkms-source kernel-deb deps install install-daemon install-sqlite3 install-agent uninstall clean agent-all daemon-all \
+	lab-start lab-stop lab-status test-amd test-intel
