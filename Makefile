@@ -96,6 +96,13 @@ bench-web: ## the page's bytes, first chart, commit to pixel, graphs, 500 pages 
 	$(MAKE) -C tests/bench/livebench BUILD=$(BUILD)
 	BUILD=$(BUILD) tests/bench/page $(ARGS)
 
+dist: ## build/vmexit-VERSION.tar.xz, with uPlot: it builds without a network
+	scripts/dist
+
+deb: ## Debian packages in build/, made without a network and checked by lintian
+	scripts/deps build debian
+	scripts/deb build
+
 dkms-source: ## build/vmexit-kvm-dkms-VERSION, for DKMS, and a tarball of it
 	kernel/make-dkms-source
 
@@ -163,5 +170,5 @@ done
 endef
 
 .PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store bench-web fuzz \
-	dkms-source kernel-deb deps install install-daemon install-sqlite3 install-agent uninstall clean agent-all daemon-all \
+	dist deb dkms-source kernel-deb deps install install-daemon install-sqlite3 install-agent uninstall clean agent-all daemon-all \
 	lab-start lab-stop lab-status test-amd test-intel
