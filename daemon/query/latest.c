@@ -4,6 +4,10 @@
 
 #include "daemon/query/querypart.h"
 #include "daemon/store/samplechunk.h"
+#include "guest-agent/shared/detail.h"
+
+/* Lists come with every sample, or every few of them. */
+#define LISTS_BACK 16
 
 static void forget_lists(struct sample *sample)
 {
@@ -181,6 +185,65 @@ int query_latest(struct query *query, const struct boot *boot, enum sample_sourc
 	query_part_end(query);
 	if (r == 0)
 		*ret_pair = pair;
+	return r;
+}
+
+static bool has_reasons(const struct sample *sample)
+{
+	struct detail_iter iter;
+
+	return detail_find(sample->detail, sample->detail_len, DETAIL_REASONS, &iter);
+}
+
+/* The lists of the last sample that has reasons, @to; a few rows back, or the last one sealed. */
+static int find_lists(struct blocks *b, const struct boot *boot, enum sample_source source,
+		      uint8_t *to, struct sample *sample)
+{
+	struct journal_row row = { 0 };
+	struct journal_end end;
+	struct stream stream;
+	int r = journal_end(b->journal, boot->id, source, &end);
+
+	forget_lists(sample);
+	row.before = r == 0 && end.samples > 0 ? end.last_id : 0;
+	for (int i = 0; i < LISTS_BACK && r == 0 && row.before; i++) {
+		r = journal_row(b->journal, row.before, &row);
+		if (r == 0 && has_reasons(&row.sample)) {
+			keep_lists(&row.sample, to);
+			sample->detail = row.sample.detail;
+			sample->detail_len = row.sample.detail_len;
+			return 0;
+		}
+	}
+	if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		return r;
+	r = stream_get(b->streams, boot->id, source, &stream);
+	if (r < 0)
+		return r;
+	if (stream.has_last && has_reasons(&stream.last)) {
+		keep_lists(&stream.last, to);
+		sample->detail = stream.last.detail;
+		sample->detail_len = stream.last.detail_len;
+	}
+	stream_done(&stream);
+	return 0;
+}
+
+int query_latest_lists(struct query *query, const struct boot *boot, enum sample_source source,
+		       struct row_pair *ret_pair)
+{
+	struct blocks *b = query_part_blocks(query);
+	int r = query_part_check(query);
+
+	if (r == 0)
+		r = query_part_begin(query);
+	if (r < 0)
+		return r;
+	r = query_latest(query, boot, source, ret_pair);
+	if (r == 0)
+		r = find_lists(b, boot, source, query_part_lists(query, false),
+			       &ret_pair->row.sample);
+	query_part_end(query);
 	return r;
 }
 

@@ -278,6 +278,13 @@ struct sqlite3 *query_part_db(struct query *query)
 	return query->db;
 }
 
+const char *query_part_file(struct query *query)
+{
+	const char *file = sqlite3_db_filename(query->db, "main");
+
+	return file ? file : "";
+}
+
 struct blocks *query_part_blocks(struct query *query)
 {
 	return &query->blocks;

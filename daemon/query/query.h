@@ -87,6 +87,13 @@ int query_latest(struct query *query, const struct boot *boot, enum sample_sourc
 		 struct row_pair *ret_pair);
 
 /*
+ * Likewise, and with lists (valid until @query is asked again): its own, or else those of the
+ * last sample a short while before that has reasons, if there is one.
+ */
+int query_latest_lists(struct query *query, const struct boot *boot, enum sample_source source,
+		       struct row_pair *ret_pair);
+
+/*
  * Samples with an id above @after, at most @limit, in order of id; they and those before them
  * with their lists, valid during the call, as far as these are in the journal still.
  */

@@ -17,6 +17,9 @@ struct sqlite3_stmt;
 struct sqlite3 *query_part_db(struct query *query);
 struct blocks *query_part_blocks(struct query *query);
 
+/* The database's path, "" for none. */
+const char *query_part_file(struct query *query);
+
 /* Room for the lists of a sample, or of the one @before it; the query's own. */
 #define QUERY_PART_LISTS_MAX SAMPLECHUNK_DETAIL_MAX
 uint8_t *query_part_lists(struct query *query, bool before);

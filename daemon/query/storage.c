@@ -2,8 +2,12 @@
 #include "daemon/query/storage.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "daemon/query/querypart.h"
 #include "daemon/store/db.h"
@@ -91,5 +95,23 @@ uint64_t storage_of_vm(const struct storage *storage, int64_t id)
 		if (storage->vms[i].id == id)
 			return storage->vms[i].bytes;
 	}
+	return 0;
+}
+
+int storage_disk(struct query *query, uint64_t *ret_size, uint64_t *ret_free)
+{
+	const char *file = query_part_file(query);
+	struct stat database, wal;
+	struct statvfs left;
+	char name[PATH_MAX];
+
+	if (stat(file, &database) < 0 || statvfs(file, &left) < 0)
+		return -errno;
+	snprintf(name, sizeof(name), "%s-wal", file);
+	/* There is none while nobody writes. */
+	if (stat(name, &wal) < 0)
+		wal.st_size = 0;
+	*ret_size = database.st_size + wal.st_size;
+	*ret_free = (uint64_t)left.f_bavail * left.f_frsize;
 	return 0;
 }

@@ -28,6 +28,12 @@ struct storage {
 int storage_read(struct query *query, struct storage *ret_storage);
 void storage_done(struct storage *storage);
 
+/*
+ * Bytes of the database with its write-ahead log, and those that its file system has left for
+ * whoever is not root. Returns 0 or -errno.
+ */
+int storage_disk(struct query *query, uint64_t *ret_size, uint64_t *ret_free);
+
 /* The bytes of a VM's chunks. */
 uint64_t storage_of_vm(const struct storage *storage, int64_t id);
 
