@@ -98,11 +98,11 @@ static bool make_key(const char *path, const struct params *params, char key[ANS
 	return len <= ANSWERCACHE_KEY_MAX;
 }
 
-static void fill(struct answer *answer, struct answertext *text)
+static void fill(struct answer *answer, const char *type, struct answertext *text)
 {
 	answer->status = 200;
 	answer->kind = ANSWER_SHARED;
-	answer->type = ANSWER_JSON;
+	answer->type = type;
 	answer->shared = answertext_use(text);
 }
 
@@ -119,7 +119,7 @@ bool answercache_get(struct answercache *cache, const char *path, const struct p
 		if (e->text && strcmp(e->key, key) == 0 && e->commits == commits &&
 		    now_ms < e->until_ms) {
 			memset(answer, 0, sizeof(*answer));
-			fill(answer, e->text);
+			fill(answer, e->type, e->text);
 			return true;
 		}
 	}
@@ -157,9 +157,10 @@ void answercache_put(struct answercache *cache, const char *path, const struct p
 	answertext_drop(e->text);
 	memcpy(e->key, key, sizeof(e->key));
 	e->text = text;
+	e->type = answer->type;
 	e->commits = commits;
 	e->until_ms = now_ms + answer->good_for_ms;
-	fill(answer, text);
+	fill(answer, e->type, text);
 }
 
 void answercache_done(struct answercache *cache)

@@ -20,6 +20,7 @@ struct answercache {
 	struct answercache_entry {
 		char key[ANSWERCACHE_KEY_MAX + 1];
 		struct answertext *text;
+		const char *type;
 		uint64_t commits;	/* when it was made */
 		int64_t until_ms;
 	} entry[4];

@@ -15,7 +15,7 @@ static struct params none, some = { .untrusted = { { "points", "60" } }, .count 
 static struct answer made(const char *text, int status, unsigned int good_for_ms)
 {
 	return (struct answer){ .status = status, .kind = ANSWER_TEXT, .text = strdup(text),
-				.good_for_ms = good_for_ms };
+				.type = "text/plain", .good_for_ms = good_for_ms };
 }
 
 /* What the cache has, "" for nothing. */
@@ -29,7 +29,8 @@ static const char *have(struct answercache *cache, const char *path, const struc
 	if (!answercache_get(cache, path, params, commits, now_ms, &answer))
 		return "";
 	snprintf(text, sizeof(text), "%s", answertext_bytes(answer.shared, &size));
-	if (size != strlen(text) || answer.kind != ANSWER_SHARED || answer.status != 200)
+	if (size != strlen(text) || answer.kind != ANSWER_SHARED || answer.status != 200 ||
+	    strcmp(answer.type, "text/plain") != 0)
 		return "wrong";
 	answertext_drop(answer.shared);
 	return text;

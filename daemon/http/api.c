@@ -25,6 +25,7 @@ struct route {
 
 static const struct route routes[] = {
 	{ "/healthz", NOW, get_health },
+	{ "/metrics", BRIEFLY, get_metrics },
 	{ "/api/v1/vms", NOW, get_vms },
 	{ "/api/v1/sparklines", NOW, get_sparklines },
 	{ "/api/v1/reasons", NOW, get_reasons },
@@ -59,6 +60,8 @@ struct order {
 	void (*get)(struct apipart *c);
 	struct params params;		/* the texts are there until the request has ended */
 	struct query_vm vm;
+	struct store_stats stats;	/* as they were then */
+	struct vitals *vitals;
 };
 
 static void get_in_thread(struct answer *answer, struct query *query)
@@ -67,6 +70,8 @@ static void get_in_thread(struct answer *answer, struct query *query)
 	struct apipart c = {
 		.query = query,
 		.params = &order.params,
+		.stats = &order.stats,
+		.vitals = order.vitals,
 		.answer = answer,
 		.vm = order.vm,
 	};
@@ -82,7 +87,13 @@ static void get_later(struct apipart *c, const struct route *route)
 		apipart_fail_reading(c, -ENOMEM);
 		return;
 	}
-	*order = (struct order){ .get = route->get, .params = *c->params, .vm = c->vm };
+	*order = (struct order){
+		.get = route->get,
+		.params = *c->params,
+		.vm = c->vm,
+		.stats = *c->stats,
+		.vitals = c->vitals,
+	};
 	c->answer->kind = ANSWER_LATER;
 	c->answer->later = get_in_thread;
 	c->answer->order = order;

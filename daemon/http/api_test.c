@@ -13,7 +13,9 @@ static void get_x(struct apipart *c)
 {
 	const char *how = params_get(c->params, "how");
 
-	if (asked++ == 0 && strcmp(how, "slow") == 0)
+	if (c->stats->pending != 7)
+		answer_fail(c->answer, 500, "without what it needs");
+	else if (asked++ == 0 && strcmp(how, "slow") == 0)
 		apipart_fail_reading(c, -ETIMEDOUT);
 	else if (strcmp(how, "broken") == 0)
 		apipart_fail_reading(c, -EIO);
@@ -30,8 +32,9 @@ static bool is_answered(struct query *query, enum route_when when, const char *h
 	struct params params = { .untrusted = { { "how", how } }, .count = 1 };
 	const struct route route = { "x", when, get_x };
 	struct answer answer = { 0 };
+	struct store_stats stats = { .pending = 7 };
 	struct apipart c = { .query = query, .params = &params, .answer = &answer,
-			     .vm = { .name = "one" } };
+			     .vm = { .name = "one" }, .stats = &stats };
 	bool as_said;
 
 	asked = 0;
@@ -40,6 +43,7 @@ static bool is_answered(struct query *query, enum route_when when, const char *h
 	/* The thread has what it needs, whatever became of this. */
 	memset(&params, 0, sizeof(params));
 	memset(&c, 0, sizeof(c));
+	memset(&stats, 0, sizeof(stats));
 	if (answer.kind == ANSWER_LATER)
 		answer.later(&answer, query);
 	as_said &= answer.status == status && answer.text &&

@@ -49,6 +49,7 @@ bool apipart_filter(struct apipart *c, bool latest_by_default, struct query_filt
 void get_health(struct apipart *c);
 void get_vms(struct apipart *c);
 void get_sparklines(struct apipart *c);
+void get_metrics(struct apipart *c);
 void get_reasons(struct apipart *c);
 void get_storage(struct apipart *c);
 void get_boots(struct apipart *c);

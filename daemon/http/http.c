@@ -94,12 +94,33 @@ static enum MHD_Result add_param(void *cls, enum MHD_ValueKind kind, const char 
 	return MHD_YES;
 }
 
+/* What the request asks for; who scrapes asks for a format with a header. */
+static void take_params(struct http_request *request, const char *path, struct params *params)
+{
+	const char *accept = httpsend_header(request, "Accept");
+
+	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_param, params);
+	if (strcmp(path, "/metrics") == 0 && accept &&
+	    strcasestr(accept, "application/openmetrics-text") && !params_get(params, "format"))
+		(void)add_param(params, MHD_GET_ARGUMENT_KIND, "format", "openmetrics");
+}
+
+/* An answer that was made later; others may have it as well. */
+static enum MHD_Result send_thought(struct http_request *request, const char *path)
+{
+	struct params params = { .count = 0 };
+
+	take_params(request, path, &params);
+	answercache_put(&request->listener->cache, path, &params, request->commits, monotonic_ms(),
+			&request->answer);
+	return httpsend_answer(request);
+}
+
 static enum MHD_Result answer(struct http_request *request, const char *method, const char *path)
 {
 	struct params params = { .count = 0 };
 	struct answercache *cache = &request->listener->cache;
 	struct store_stats stats;
-	uint64_t commits;
 	int64_t now_ms;
 
 	if (request->listener->tcp &&
@@ -120,19 +141,20 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 		request->answer.allow = "POST";
 		return httpsend_text(request);
 	}
-	if (strncmp(path, "/api/", 5) == 0 && httpsend_is_full(request->listener))
+	if ((strncmp(path, "/api/", 5) == 0 || strcmp(path, "/metrics") == 0) &&
+	    httpsend_is_full(request->listener))
 		return httpsend_fail(request, 503, "other answers wait to be fetched; try again");
-	MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_param, &params);
+	take_params(request, path, &params);
 	pthread_mutex_lock(&request->http->lock);
 	stats = request->http->stats;
-	commits = request->http->commits;
+	request->commits = request->http->commits;
 	pthread_mutex_unlock(&request->http->lock);
 	now_ms = monotonic_ms();
-	if (answercache_get(cache, path, &params, commits, now_ms, &request->answer))
+	if (answercache_get(cache, path, &params, request->commits, now_ms, &request->answer))
 		return httpsend_answer(request);
 	api_get(request->listener->query, path, &params, &stats, request->http->settings->vitals,
 		request->http->recent, &request->answer);
-	answercache_put(cache, path, &params, commits, now_ms, &request->answer);
+	answercache_put(cache, path, &params, request->commits, now_ms, &request->answer);
 	if (request->answer.kind == ANSWER_LATER)
 		return httplater_start(request);
 	return httpsend_answer(request);
@@ -182,7 +204,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	if (request->drawn)
 		return httpsend_graph(request);
 	if (request->thought)
-		return httpsend_answer(request);
+		return send_thought(request, url);
 	if (request->carried_out)
 		return httpsend_text(request);
 	if (request->begun)

@@ -62,6 +62,7 @@ struct http_request {
 	struct MHD_Connection *connection;
 	size_t body;			/* bytes; beyond untrusted_body they are thrown away */
 	bool begun;
+	uint64_t commits;		/* when it began */
 	struct answer answer;
 	size_t held;			/* bytes of it that libmicrohttpd has */
 	bool exporting;			/* counted by the listener */

@@ -117,8 +117,6 @@ enum metrics_of {
 	  "Records that were not taken since too many waited.") \
 	X(STORE_FAILED, "vmexit_store_failed", "", GAUGE, DAEMON, NULL, \
 	  "1 if the last commit failed: a full or broken disk.") \
-	X(STORE_COMMITS, "vmexit_store_commits", "", COUNTER, DAEMON, NULL, \
-	  "Commits of new samples.") \
 	X(STORE_SIZE, "vmexit_store_size_bytes", "bytes", GAUGE, DAEMON, NULL, \
 	  "Size of the database with its write-ahead log.") \
 	X(STORE_FREE, "vmexit_store_free_bytes", "bytes", GAUGE, DAEMON, NULL, \
