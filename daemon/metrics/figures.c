@@ -36,7 +36,6 @@ int figures_of_record(const struct figures_record *record, metrics_fn fn, void *
 
 	say(&w, true, METRICS_VM_RUNNING, vm->state == VM_RUNNING);
 	say(&w, true, METRICS_VM_PAUSED, vm->state == VM_PAUSED);
-	say(&w, boot && boot->vcpus, METRICS_VM_VCPUS, boot ? boot->vcpus : 0);
 	say(&w, true, METRICS_AGENT_CHANNEL, vm->agent != AGENT_NO_CHANNEL);
 	say(&w, true, METRICS_AGENT_CONNECTED, vm->agent == AGENT_CONNECTED);
 	say(&w, vm->leaf != LEAF_UNKNOWN, METRICS_GUEST_LEAF, vm->leaf == LEAF_YES);
@@ -45,7 +44,7 @@ int figures_of_record(const struct figures_record *record, metrics_fn fn, void *
 	say(&w, boot && record->has_gap, METRICS_LAST_GAP, record->gap_to_ns / S);
 	say(&w, boot, METRICS_QUARANTINED, record->quarantined);
 	say(&w, host->path && host->has_poll_exits, METRICS_POLL_EXITS, host->poll_exits);
-	say(&w, host->path || host->stuck_since_ns, METRICS_HOST_STUCK, host->stuck_since_ns != 0);
+	say(&w, true, METRICS_HOST_STUCK, host->stuck_since_ns != 0);
 	return w.result;
 }
 

@@ -217,6 +217,7 @@ int metrics_of_row(const struct row_pair *pair, metrics_fn fn, void *ctx)
 	say_reasons(&w, boot, s);
 	say_if(&w, s->has & SAMPLE_HAS_AGENT, METRICS_AGENT_EXITS, s->agent_exits);
 	say_if(&w, s->has & SAMPLE_HAS_TAKEN, METRICS_AGENT_SAMPLES, s->taken);
+	say_if(&w, boot->vcpus > 0, METRICS_VM_VCPUS, boot->vcpus);
 	say_if(&w, s->has & SAMPLE_HAS_PACE, METRICS_SAMPLE_INTERVAL, s->interval_us / 1e6);
 	say_if(&w, s->has & SAMPLE_HAS_CLOCK_ERROR, METRICS_CLOCK_ERROR, s->clock_error_ns / 1e9);
 	say_workload(&w, &s->workload);

@@ -92,7 +92,7 @@ static void test_table(void)
 
 static void test_values(void)
 {
-	struct boot boot = { .tsc_khz = 2500000, .reason_namespace = VMEXIT_REASONS_VMX };
+	struct boot boot = { .tsc_khz = 2500000, .vcpus = 4, .reason_namespace = VMEXIT_REASONS_VMX };
 	struct row_pair pair = { .row = { .boot = &boot, .source = SOURCE_GUEST }, .exits = 17 };
 	struct sample *s = &pair.row.sample;
 	struct testsample_reason reasons[] = {
@@ -105,9 +105,9 @@ static void test_values(void)
 	size_t count;
 
 	*s = testsample(3, (1ULL << 53) - 1);
-	ok(walk(&pair) == 0 && said.count == 3 && value(METRICS_EXITS, NULL) == 9007199254740991.0 &&
-		   value(METRICS_BOOT_EXITS, NULL) == 17,
-	   "exits, exactly, those of the boot, and the time");
+	ok(walk(&pair) == 0 && said.count == 4 && value(METRICS_EXITS, NULL) == 9007199254740991.0 &&
+		   value(METRICS_BOOT_EXITS, NULL) == 17 && value(METRICS_VM_VCPUS, NULL) == 4,
+	   "exits, exactly, those of the boot, and vCPUs");
 	s->has |= SAMPLE_HAS_HANDLING | SAMPLE_HAS_AWAY | SAMPLE_HAS_AGENT | SAMPLE_HAS_TAKEN |
 		  SAMPLE_HAS_PACE | SAMPLE_HAS_CLOCK_ERROR;
 	s->handling_cycles = 2500000000;
@@ -124,7 +124,7 @@ static void test_values(void)
 	testsample_reasons(s, reasons, sizeof(reasons) / sizeof(reasons[0]));
 	ok(walk(&pair) == 0 && in_order(), "all of a sample is in order, each once");
 	count = said.count;
-	ok(count == 10 + WORKLOAD_COUNT + 3 * 3, "and nothing is missing");
+	ok(count == 11 + WORKLOAD_COUNT + 3 * 3, "and nothing is missing");
 	ok(value(METRICS_HANDLING, NULL) == 1 && value(METRICS_AWAY, NULL) == 2 &&
 		   value(METRICS_IDLE, NULL) == 0.5,
 	   "cycles become seconds");

@@ -39,6 +39,8 @@ enum metrics_of {
 	  "VM exits that the agent itself caused, since it started.") \
 	X(AGENT_SAMPLES, "vmexit_agent_samples", "", COUNTER, GUEST, NULL, \
 	  "Samples that the agent took, since it started.") \
+	X(VM_VCPUS, "vmexit_vm_vcpus", "", GAUGE, SOURCE, NULL, \
+	  "Virtual CPUs, as the source counts them.") \
 	X(SAMPLE_INTERVAL, "vmexit_sample_interval_seconds", "seconds", GAUGE, SOURCE, NULL, \
 	  "Time between samples, as the agent has it now.") \
 	X(CLOCK_ERROR, "vmexit_clock_error_seconds", "seconds", GAUGE, SOURCE, NULL, \
@@ -87,8 +89,6 @@ enum metrics_of {
 	  "1 for a VM that runs, 0 for any other.") \
 	X(VM_PAUSED, "vmexit_vm_paused", "", GAUGE, RECORD, NULL, \
 	  "1 for a VM that is paused.") \
-	X(VM_VCPUS, "vmexit_vm_vcpus", "", GAUGE, RECORD, NULL, \
-	  "Virtual CPUs.") \
 	X(AGENT_CHANNEL, "vmexit_agent_channel", "", GAUGE, RECORD, NULL, \
 	  "1 for a VM that has a channel for an agent.") \
 	X(AGENT_CONNECTED, "vmexit_agent_connected", "", GAUGE, RECORD, NULL, \
