@@ -198,5 +198,34 @@ is_deeply([sort keys %manual], [sort keys %table], 'vmexit-http(7) has all of it
 is_deeply([grep { !exists $table{$_} } keys %{ $all->{type} }], [], 'as has /metrics');
 
 is(stop('daemon', 'TERM'), 0, 'the daemon ends');
+
+# ---- more VMs than there is room for, and more than can be read while others wait ----
+use constant { MANY => 2100, ROOM => 2048 };
+$t0 = int(time) - 5;
+open($file, '>', "$dir/many.csv") or die;
+print $file join(',', qw(time epoch_s vm boot source sequence exits handling_cycles tsc_khz vcpus away_cycles idle_cycles t_ns boot_cause boot_opened_ns vm_name)), "\r\n";
+printf $file "%s,%d,id-%d,1,host,1,%d,1000,2000000,2,2000,0,%d000000000,found,%d000000000,name-%04d\r\n", '', $t0, $_, 1000 + $_, $t0, $t0, $_ for 1 .. MANY;
+close $file;
+is(system("$FindBin::Bin/../build/vmexitctl import --database $dir/many.db $dir/many.csv >$dir/import.log 2>&1"), 0, MANY . ' VMs are imported') or diag(slurp("$dir/import.log"));
+ok(daemon('--libvirt=off', "--database=$dir/many.db"), 'vmexitd serves them');
+my %got = map { my $format = $_; $format => parse(ask('text/plain', "?format=$format")->{content}) } qw(text openmetrics);
+for my $format (sort keys %got) {
+	my ($its, @bad) = ($got{$format}{is});
+	for my $n (1 .. MANY) {
+		my $is = $its->{sprintf 'vmexit_exits_total{name=name-%04d,source=host,vm=id-%d}', $n, $n};
+		push @bad, $n unless $n <= ROOM ? ($is // 0) == 1000 + $n : !defined $is;
+	}
+	is_deeply(\@bad, [], "$format: " . ROOM . ' of them, by name, with their own numbers');
+	is_deeply([@$its{qw(vmexit_vms{} vmexit_vms_left_out{})}], [MANY, MANY - ROOM], 'and how many more there are');
+}
+# Made in a thread: as good for others as what is made at once, and by their format.
+my ($again, $same) = (0, 0);
+for (1 .. 5) {
+	my ($first, $second) = map { ask('text/plain')->{content} } 1 .. 2;
+	$again++, $same += $first eq $second if length $second;
+}
+ok($again == 5 && $same >= 1, "asked twice within a second it is the same ($same of 5)");
+like(ask('application/openmetrics-text')->{content}, qr/# EOF\n\z/, 'another format is another answer');
+is(stop('daemon', 'TERM'), 0, 'the daemon ends');
 unlike(slurp("$dir/daemon.log"), qr/Sanitizer|runtime error/, 'no sanitizer complained');
 done_testing();
