@@ -55,9 +55,12 @@ for my $i (0 .. 5) {
 	# Long ago.
 	print $file join(',', '', 1600000000 + $i, 'ago', 1, 'host', $i + 1, 1000 + $i, 0, 2000000, 2, 0, 0,
 		(1600000000 + $i) . '000000000', 'found', '1600000000000000000', 'long ago'), "\r\n";
+	# Every 10 minutes, the last one 20 minutes ago.
+	my $t = $t0 - 1200 - 600 * (5 - $i);
+	print $file join(',', '', $t, 'slow', 1, 'host', $i + 1, 1000 + $i, 0, 2000000, 2, 0, 0, "${t}000000000", 'found', "${t}000000000", 'slow'), "\r\n";
 }
 close $file;
-is(system("$build/vmexitctl import --database $dir/v.db $dir/old.csv >$dir/import.log 2>&1"), 0, 'two VMs are imported') or diag(slurp("$dir/import.log"));
+is(system("$build/vmexitctl import --database $dir/v.db $dir/old.csv >$dir/import.log 2>&1"), 0, 'three VMs are imported') or diag(slurp("$dir/import.log"));
 
 my %listener = map { $_ => listen_at($_) } qw(one two);
 ok(daemon("--libvirt=test://$dir/host.xml", map { "--channel=$_=$dir/$_.sock" } sort keys %listener), 'vmexitd serves');
@@ -140,7 +143,8 @@ is($is{"vmexit_vm_vcpus{$one}"}, 2, 'its vCPUs');
 is($is{'vmexit_vm_running{name=' . $name =~ s/["\\]/\\$&/gr . ',vm=00000000-0000-0000-0000-000000000007}'}, 0, 'a VM that does not run');
 is_deeply([grep { /0{12}7/ && !/^vmexit_(vm_running|vm_paused|agent_c|boots|host_stuck)/ } keys %is], [], 'has nothing else');
 is_deeply([sort grep { /vm=ago/ && /source=/ } keys %is], ['vmexit_sample_timestamp_seconds{name=long ago,source=host,vm=ago}'], 'a source that is silent has only when it spoke');
-is($is{'vmexit_vms{}'}, 5, 'so many VMs');
+is($is{'vmexit_exits_total{name=slow,source=host,vm=slow}'}, 1005, 'one that is rarely read has all of it');
+is($is{'vmexit_vms{}'}, 6, 'so many VMs');
 is_deeply([map { $is{"vmexit_$_\{}"} } qw(vms_left_out store_failed store_refused_records_total)], [0, 0, 0], 'vmexitd is well');
 ok($is{'vmexit_store_size_bytes{}'} >= -s "$dir/v.db" && $is{'vmexit_store_free_bytes{}'} > 0, 'and has room');
 my ($version) = qx($build/vmexitd --version) =~ /(\S+)$/;
@@ -184,9 +188,9 @@ ok($r->{status} == 200 && $r->{headers}{'content-length'} > 1000 && ($r->{conten
 is($http->post("$url/metrics")->{status}, 405, 'no POST');
 $r = $http->get("$url/metrics", { headers => { 'Accept-Encoding' => 'gzip' } });
 gunzip(\$r->{content} => \my $unpacked);
-ok($r->{headers}{'content-encoding'} eq 'gzip' && $unpacked =~ /^vmexit_vms 5$/m && length $r->{content} < length($unpacked) / 5, 'compressed');
+ok($r->{headers}{'content-encoding'} eq 'gzip' && $unpacked =~ /^vmexit_vms 6$/m && length $r->{content} < length($unpacked) / 5, 'compressed');
 like(qx(curl -s -H 'Host: evil.example' $url/metrics), qr/allowed_hosts/, 'another Host is refused');
-like(qx(curl -s --unix-socket $dir/api.sock http://localhost/metrics), qr/^vmexit_vms 5$/m, 'the Unix socket has it as well');
+like(qx(curl -s --unix-socket $dir/api.sock http://localhost/metrics), qr/^vmexit_vms 6$/m, 'the Unix socket has it as well');
 
 # ---- the manual ----
 my $list = slurp("$FindBin::Bin/../daemon/metrics/metricslist.h");

@@ -10,6 +10,7 @@
 #include "daemon/version.h"
 
 #define FRESH_NS (METRICSPAGE_FRESH_S * 1000000000LL)
+#define FRESH_MOST_NS (METRICSPAGE_FRESH_MOST_S * 1000000000LL)
 
 struct making {
 	struct query *query;
@@ -18,6 +19,17 @@ struct making {
 	struct figures_daemon daemon;
 	struct openmetrics out;
 };
+
+/* Whether it is of now: some intervals are longer than what is old otherwise. */
+static bool is_fresh(const struct making *m, const struct row_pair *pair)
+{
+	const struct sample *s = &pair->row.sample;
+	int64_t age_ns = m->now_ns - (int64_t)s->t_wall_ns, interval_ns = 0;
+
+	if (pair->has_before && !(s->has & SAMPLE_AFTER_GAP))
+		interval_ns = s->t_wall_ns - pair->before.t_wall_ns;
+	return age_ns < FRESH_NS || (age_ns < FRESH_MOST_NS && age_ns < 3 * interval_ns);
+}
 
 /* What the latest sample of a source says. */
 static int add_source(struct making *m, const struct query_vm *vm, const struct boot *boot,
@@ -30,7 +42,7 @@ static int add_source(struct making *m, const struct query_vm *vm, const struct 
 		return r == -ENOENT ? 0 : r;
 	openmetrics_begin(&m->out, vm, metrics_source(source));
 	m->out.created_s = boot->created_ns / 1e9;
-	if ((int64_t)pair.row.sample.t_wall_ns > m->now_ns - FRESH_NS)
+	if (is_fresh(m, &pair))
 		return metrics_of_row(&pair, openmetrics_put, &m->out);
 	return openmetrics_put(&m->out, &metrics[METRICS_SAMPLE_TIME], NULL,
 			       pair.row.sample.t_wall_ns / 1e9);

@@ -9,8 +9,12 @@
 #define METRICSPAGE_VMS_MAX 2048
 #define METRICSPAGE_BYTES_MAX 33554432
 
-/* A source that has been silent for so long has no values, nor has one of a VM that is stopped. */
+/*
+ * A source that has been silent for so long has no values, but for three intervals between
+ * samples up to the second; nor has one of a VM that is stopped.
+ */
 #define METRICSPAGE_FRESH_S 300
+#define METRICSPAGE_FRESH_MOST_S 14400
 
 struct metricspage {
 	struct vitals *vitals;

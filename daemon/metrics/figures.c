@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -143,8 +144,17 @@ static double seconds(clockid_t id)
 	return ts.tv_sec + ts.tv_nsec / S;
 }
 
+/* Once, for the clock is set meanwhile, and a process does not start again. */
+static double boot_s;
+
+static void set_boot(void)
+{
+	boot_s = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME);
+}
+
 int figures_process(struct figures_process *ret_process)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct figures_process p = { 0 };
 	struct rlimit limit;
 	double since_boot_s;
@@ -157,7 +167,8 @@ int figures_process(struct figures_process *ret_process)
 	if (r < 0)
 		return r;
 	p.max_fds = limit.rlim_cur;
-	p.start_s = seconds(CLOCK_REALTIME) - seconds(CLOCK_BOOTTIME) + since_boot_s;
+	(void)pthread_once(&once, set_boot);
+	p.start_s = boot_s + since_boot_s;
 	*ret_process = p;
 	return 0;
 }
