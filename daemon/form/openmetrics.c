@@ -100,8 +100,10 @@ static char *put_line(struct openmetrics *out, char *p, const struct metric *met
 	if (out->labels[0] || label) {
 		*p++ = '{';
 		p = stpcpy(p, out->labels);
-		if (label)
-			p += sprintf(p, "%s%s=\"%s\"", out->labels[0] ? "," : "", metric->label, label);
+		if (label) {
+			p = stpcpy(stpcpy(p, out->labels[0] ? "," : ""), metric->label);
+			p = stpcpy(stpcpy(stpcpy(p, "=\""), label), "\"");
+		}
 		*p++ = '}';
 	}
 	*p++ = ' ';

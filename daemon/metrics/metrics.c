@@ -2,6 +2,7 @@
 #include "daemon/metrics/metrics.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "guest-agent/shared/detail.h"
@@ -65,21 +66,23 @@ static_assert(WORKLOADS == WORKLOAD_COUNT, "every workload value has a metric");
 /* Behind them "other"; exits, and twice seconds. */
 static_assert(3 * (REASONS_MAX + 1) + WORKLOADS + 16 <= METRICS_OF_ROW_MAX, "too many values");
 
-/* The sums of one name. */
-struct reason_sum {
-	const char *name;
-	bool present;
-	uint64_t value[3];		/* exits, cycles of handling and away */
-};
-
-/* Each name once, in the order of reason.h, then METRICS_REASON_OTHER if it is not among them. */
-struct reason_sums {
-	struct reason_sum sum[REASONS_MAX + 1];
-	size_t count;
+/* Each name of a namespace once, in the order of reason.h, and METRICS_REASON_OTHER. */
+struct reason_names {
+	const char *name[REASONS_MAX + 1];
+	size_t count, other;
 	/* Where a number counts, ascending by number. */
 	struct { uint32_t number, at; } place[REASONS_MAX];
 	size_t places;
-	size_t other;
+};
+
+/* Made once: a sample shall not take as long as all names do. */
+static struct reason_names vmx, svm, none;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* The sums of one name: exits, cycles of handling and away. */
+struct reason_sum {
+	bool present;
+	uint64_t value[3];
 };
 
 /* Where calls go, until one does not return 0. */
@@ -106,35 +109,49 @@ static double seconds_of(const struct boot *boot, uint64_t cycles)
 	return cycles / (boot->tsc_khz * 1e3);
 }
 
-static size_t place_of_name(struct reason_sums *sums, const char *name)
+static size_t place_of_name(struct reason_names *names, const char *name)
 {
 	size_t i = 0;
 
-	while (i < sums->count && strcmp(sums->sum[i].name, name) != 0)
+	while (i < names->count && strcmp(names->name[i], name) != 0)
 		i++;
-	if (i == sums->count)
-		sums->sum[sums->count++] = (struct reason_sum){ .name = name };
+	if (i == names->count)
+		names->name[names->count++] = name;
 	return i;
 }
 
-static void prepare_sums(struct reason_sums *sums, uint32_t namespace)
+static void list_names(struct reason_names *names, uint32_t namespace)
 {
-	size_t names = reason_count(namespace);
+	size_t count = reason_count(namespace);
 
-	assert(names <= REASONS_MAX);
-	sums->count = sums->places = 0;
-	for (size_t i = 0; i < names; i++) {
-		size_t at = sums->places++;
+	assert(count <= REASONS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		size_t at = names->places++;
 		const char *name;
 		uint32_t number;
 
 		reason_at(namespace, i, &number, &name);
-		for (; at > 0 && sums->place[at - 1].number > number; at--)
-			sums->place[at] = sums->place[at - 1];
-		sums->place[at].number = number;
-		sums->place[at].at = place_of_name(sums, name);
+		for (; at > 0 && names->place[at - 1].number > number; at--)
+			names->place[at] = names->place[at - 1];
+		names->place[at].number = number;
+		names->place[at].at = place_of_name(names, name);
 	}
-	sums->other = place_of_name(sums, METRICS_REASON_OTHER);
+	names->other = place_of_name(names, METRICS_REASON_OTHER);
+}
+
+static void list_all(void)
+{
+	list_names(&vmx, VMEXIT_REASONS_VMX);
+	list_names(&svm, VMEXIT_REASONS_SVM);
+	list_names(&none, 0);
+}
+
+static const struct reason_names *names_of(uint32_t namespace)
+{
+	(void)pthread_once(&once, list_all);
+	return namespace == VMEXIT_REASONS_VMX	 ? &vmx
+	       : namespace == VMEXIT_REASONS_SVM ? &svm
+						 : &none;
 }
 
 /* A guest may send what it likes; sums shall not fall for it. */
@@ -143,19 +160,20 @@ static void add(uint64_t *sum, uint64_t value)
 	*sum = value > UINT64_MAX - *sum ? UINT64_MAX : *sum + value;
 }
 
-static void sum_reasons(struct reason_sums *sums, struct detail_iter *iter)
+static void sum_reasons(const struct reason_names *names, struct detail_iter *iter,
+			struct reason_sum *sums)
 {
 	struct detail_entry entry;
 	size_t next = 0;
 
 	/* Both ascend. */
 	while (detail_next(iter, &entry)) {
-		struct reason_sum *sum = &sums->sum[sums->other];
+		struct reason_sum *sum = &sums[names->other];
 
-		while (next < sums->places && sums->place[next].number < entry.id)
+		while (next < names->places && names->place[next].number < entry.id)
 			next++;
-		if (next < sums->places && sums->place[next].number == entry.id)
-			sum = &sums->sum[sums->place[next].at];
+		if (next < names->places && names->place[next].number == entry.id)
+			sum = &sums[names->place[next].at];
 		sum->present = true;
 		add(&sum->value[0], entry.value);
 		add(&sum->value[1], entry.handling_cycles);
@@ -173,21 +191,21 @@ static void say_reasons(struct walk *w, const struct boot *boot, const struct sa
 		{ METRICS_REASON_HANDLING, SAMPLE_HAS_HANDLING },
 		{ METRICS_REASON_AWAY, SAMPLE_HAS_AWAY },
 	};
-	struct reason_sums sums;
+	const struct reason_names *names = names_of(boot->reason_namespace);
+	struct reason_sum sums[REASONS_MAX + 1] = { 0 };
 	struct detail_iter iter;
 
 	if (!detail_find(sample->detail, sample->detail_len, DETAIL_REASONS, &iter))
 		return;
-	prepare_sums(&sums, boot->reason_namespace);
-	sum_reasons(&sums, &iter);
+	sum_reasons(names, &iter, sums);
 	for (size_t part = 0; part < 3; part++) {
 		if (part > 0 && (boot->tsc_khz == 0 || !(sample->has & parts[part].has)))
 			continue;
-		for (size_t i = 0; i < sums.count; i++) {
-			uint64_t value = sums.sum[i].value[part];
+		for (size_t i = 0; i < names->count; i++) {
+			uint64_t value = sums[i].value[part];
 
-			if (sums.sum[i].present)
-				say(w, parts[part].id, sums.sum[i].name,
+			if (sums[i].present)
+				say(w, parts[part].id, names->name[i],
 				    part == 0 ? (double)value : seconds_of(boot, value));
 		}
 	}
