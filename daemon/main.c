@@ -200,6 +200,8 @@ static int start(struct parts *p)
 	domains_quiet();
 	gslerrors_return();
 	p->vitals = vitals_new();
+	if (p->vitals)
+		vitals_set_config(p->vitals, c);
 	r = p->vitals ? loop_init() : -ENOMEM;
 	if (r == 0)
 		r = watch_signals(p);

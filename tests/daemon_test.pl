@@ -23,6 +23,12 @@ sub accept_daemon { return accept_at($qemu) }
 
 # ---- known samples, from the socket to every answer ----
 start_daemon();
+ok(wait_for('libvirt', 10, sub { json('/api/v1/daemon')->{libvirt}{connected} }), 'it says that libvirt is connected');
+my $itself = json('/api/v1/daemon');
+is_deeply([@$itself{qw(pid uid database listen api_socket host_source)}, $itself->{libvirt}{uri}],
+	  [$running{daemon}, $<, "$dir/v.db", "127.0.0.1:$port", "$dir/api.sock", 'auto', 'test:///default'], 'and how it was set up');
+is($itself->{debugfs}{readable} ? '' : 'no', $itself->{debugfs}{error} ? 'no' : '', 'and whether it can read debugfs');
+is($http->get("$url/api/v1/daemon?x=1")->{status}, 400, 'without parameters');
 my $peer = accept_daemon();
 my $boot1 = 'A' x 16;
 ok(wait_for('its state', 5, sub { (vm('played')->{agent} // '') eq 'waiting' }), 'a channel without an agent waits');

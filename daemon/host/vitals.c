@@ -15,6 +15,8 @@ struct entry {
 struct vitals {
 	pthread_mutex_t lock;
 	struct entry *entries;
+	const struct config *config;
+	bool libvirt;
 };
 
 struct vitals *vitals_new(void)
@@ -96,4 +98,38 @@ void vitals_set_reason(struct vitals *v, const char *key, const char *reason)
 	if (e)
 		snprintf(e->vital.reason, sizeof(e->vital.reason), "%s", reason);
 	pthread_mutex_unlock(&v->lock);
+}
+
+void vitals_set_config(struct vitals *v, const struct config *config)
+{
+	pthread_mutex_lock(&v->lock);
+	v->config = config;
+	pthread_mutex_unlock(&v->lock);
+}
+
+const struct config *vitals_config(struct vitals *v)
+{
+	const struct config *config;
+
+	pthread_mutex_lock(&v->lock);
+	config = v->config;
+	pthread_mutex_unlock(&v->lock);
+	return config;
+}
+
+void vitals_set_libvirt(struct vitals *v, bool connected)
+{
+	pthread_mutex_lock(&v->lock);
+	v->libvirt = connected;
+	pthread_mutex_unlock(&v->lock);
+}
+
+bool vitals_libvirt(struct vitals *v)
+{
+	bool connected;
+
+	pthread_mutex_lock(&v->lock);
+	connected = v->libvirt;
+	pthread_mutex_unlock(&v->lock);
+	return connected;
 }

@@ -8,6 +8,7 @@
 
 #include "daemon/host/hosttarget.h"
 
+struct config;
 struct vitals;
 
 struct vital {
@@ -17,6 +18,14 @@ struct vital {
 
 struct vitals *vitals_new(void);
 void vitals_free(struct vitals *vitals);
+
+/* The daemon's settings, which outlive it; NULL until they are set. */
+void vitals_set_config(struct vitals *vitals, const struct config *config);
+const struct config *vitals_config(struct vitals *vitals);
+
+/* Whether libvirt's domains are known at the moment. */
+void vitals_set_libvirt(struct vitals *vitals, bool connected);
+bool vitals_libvirt(struct vitals *vitals);
 
 /* All zero for a VM of which nothing is known. */
 void vitals_get(struct vitals *vitals, const char *key, struct vital *ret_vital);

@@ -32,6 +32,7 @@ static const struct route routes[] = {
 	{ "/api/v1/storage", NOW, get_storage },
 	{ "/api/v1/live", NOW, get_live },
 	{ "/api/v1/compare", LATER, get_compare },
+	{ "/api/v1/daemon", NOW, get_daemon },
 };
 
 /* Below /api/v1/vms/VM/. */

@@ -71,5 +71,6 @@ void get_scatter(struct apipart *c);
 void get_attribution(struct apipart *c);
 void get_report_json(struct apipart *c);
 void get_report_html(struct apipart *c);
+void get_daemon(struct apipart *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/http/apipart.h"
 
+#include "daemon/form/jsondaemon.h"
 #include "daemon/form/jsonout.h"
 #include "daemon/form/jsonstorage.h"
 
@@ -40,4 +41,10 @@ void get_boots(struct apipart *c)
 {
 	if (apipart_known(c, ""))
 		apipart_json(c, jsonout_boots(c->query, &c->vm, &c->answer->text));
+}
+
+void get_daemon(struct apipart *c)
+{
+	if (apipart_known(c, ""))
+		apipart_json(c, jsondaemon(c->vitals, &c->answer->text));
 }

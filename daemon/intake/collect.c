@@ -277,6 +277,7 @@ static void on_domains_listed(void *ctx)
 {
 	struct collect *collect = ctx;
 
+	vitals_set_libvirt(collect->vitals, true);
 	for (struct vm *vm = store_vms(collect->setting.store); vm; vm = vm->next) {
 		struct domain gone = { .state = VM_STOPPED };
 		struct member *m;
@@ -298,6 +299,7 @@ static void on_domains_lost(void *ctx)
 {
 	struct collect *collect = ctx;
 
+	vitals_set_libvirt(collect->vitals, false);
 	for (struct member *m = collect->members; m; m = m->next) {
 		if (m->link.by_libvirt)
 			set_state(m, VM_UNKNOWN);
