@@ -2,6 +2,7 @@
 /* What becomes of libvirt's events, with libvirt's own test driver; and what XML says. */
 #include "daemon/libvirt/domains.c"
 
+#include "daemon/libvirt/survey.h"
 #include "guest-agent/shared/tap.h"
 
 #define URI "test:///default"
@@ -168,6 +169,45 @@ static void test_xml(void)
 	free(element);
 }
 
+static void test_kinds(void)
+{
+	static const char plain[] = "<domain type='kvm'><metadata><x:os xmlns:x='urn:x' id='other'/>"
+				    "</metadata><devices>" CHANNEL_XML("") "</devices></domain>";
+	static const char special[] =
+		"<domain type='qemu'><metadata><libosinfo:libosinfo xmlns:libosinfo='urn:x'>"
+		"<libosinfo:os id='http://microsoft.com/win/11'/></libosinfo:libosinfo></metadata>"
+		"<launchSecurity type='sev-snp'/><devices><channel type='unix'>"
+		"<target type='virtio' name='org.vmexit.agent.0' state='connected'/></channel>"
+		"</devices></domain>";
+	char *confidential = domainxml_confidential(special);
+
+	ok(domainxml_is_open(special) && !domainxml_is_open(plain), "whether the guest has it open");
+	ok(domainxml_is_emulated(special) && !domainxml_is_emulated(plain), "whether it is emulated");
+	ok(domainxml_is_windows(special) && !domainxml_is_windows(plain), "whether it is a Windows");
+	ok(confidential && strcmp(confidential, "sev-snp") == 0 && !domainxml_confidential(plain),
+	   "whether the host is kept out of it");
+	free(confidential);
+}
+
+static void test_survey(void)
+{
+	struct survey survey;
+	const struct survey_domain *found;
+
+	ok(survey_read("test:///default", &survey) == 0 && survey.connected && !*survey.error &&
+		   survey.libvirt_version >= 8000000 && strcmp(survey.type, "TEST") == 0,
+	   "libvirt says what it is");
+	found = survey_find(&survey, "test");
+	ok(survey.count == 1 && found && found->runs && found->persistent && found->described &&
+		   !found->has_channel && !found->emulated && survey_find(&survey, found->uuid) == found,
+	   "and what its domains are");
+	ok(!survey_find(&survey, "nobody"), "and what they are not");
+	survey_done(&survey);
+	ok(survey_read("qemu+unix:///system?socket=/none/such", &survey) == 0 && !survey.connected && *survey.error,
+	   "or why it does not");
+	survey_done(&survey);
+}
+
 int main(void)
 {
 	struct worker *worker = NULL;
@@ -178,6 +218,8 @@ int main(void)
 	log_init("domains_test", LOG_WARNING);
 	test_reasons();
 	test_xml();
+	test_kinds();
+	test_survey();
 	if (!ok(loop_init() == 0 && worker_new(1, &worker) == 0, "a loop"))
 		return done_testing();
 	guard = loop_add_timer(-1, on_guard, NULL);

@@ -85,3 +85,24 @@ bool domainxml_has_serial(const char *xml)
 {
 	return has(xml, "/domain/devices/controller[@type='virtio-serial']");
 }
+
+bool domainxml_is_open(const char *xml)
+{
+	return has(xml, CHANNEL "[target/@state='connected']");
+}
+
+bool domainxml_is_emulated(const char *xml)
+{
+	return has(xml, "/domain[@type='qemu']");
+}
+
+bool domainxml_is_windows(const char *xml)
+{
+	return has(xml, "/domain/metadata//*[local-name()='os']"
+			"[starts-with(@id, 'http://microsoft.com/')]");
+}
+
+char *domainxml_confidential(const char *xml)
+{
+	return with_first(xml, "/domain/launchSecurity/@type", content);
+}
