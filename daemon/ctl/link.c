@@ -25,7 +25,8 @@ struct request {
 };
 
 struct link {
-	const char *socket;
+	const char *socket;		/* NULL: by TCP */
+	const char *host;		/* of the URL */
 	CURLM *multi;
 	struct request requests[LINK_MAX];
 };
@@ -40,13 +41,14 @@ static void drop(struct link *link, struct request *request)
 	*request = (struct request){ 0 };
 }
 
-int link_new(const char *socket, struct link **ret_link)
+static int new(const char *socket, const char *host, struct link **ret_link)
 {
 	struct link *link = calloc(1, sizeof(*link));
 
 	if (!link)
 		return -ENOMEM;
 	link->socket = socket;
+	link->host = host;
 	link->multi = curl_multi_init();
 	if (!link->multi) {
 		free(link);
@@ -54,6 +56,16 @@ int link_new(const char *socket, struct link **ret_link)
 	}
 	*ret_link = link;
 	return 0;
+}
+
+int link_new(const char *socket, struct link **ret_link)
+{
+	return new(socket, "localhost", ret_link);
+}
+
+int link_new_tcp(const char *address, struct link **ret_link)
+{
+	return new(NULL, address, ret_link);
 }
 
 void link_free(struct link *link)
@@ -110,10 +122,11 @@ static int start(struct link *link, const char *path, link_piece_fn piece, link_
 	curl = curl_easy_init();
 	if (!curl)
 		return -ENOMEM;
-	(void)snprintf(url, sizeof(url), "http://localhost%s", path);
+	(void)snprintf(url, sizeof(url), "http://%s%s", link->host, path);
 	*request = (struct request){ curl, piece, done, ctx, .heard_ms = monotonic_ms() };
 	curl_easy_setopt(curl, CURLOPT_URL, url);
-	curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, link->socket);
+	if (link->socket)
+		curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, link->socket);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asks vmexitd over its Unix socket without waiting for it: for what looks at a keyboard
+ * Asks vmexitd, mostly over its Unix socket, without waiting for it: for what looks at a keyboard
  * meanwhile. Non-logging.
  */
 #ifndef DAEMON_CTL_LINK_H
@@ -28,6 +28,9 @@ typedef void (*link_piece_fn)(void *ctx, const char *bytes, size_t len);
 /* @socket is kept, not copied. Returns 0 or -ENOMEM. */
 int link_new(const char *socket, struct link **ret_link);
 void link_free(struct link *link);
+
+/* The same of the page's @address, "127.0.0.1:20479", which any local user may ask. */
+int link_new_tcp(const char *address, struct link **ret_link);
 
 /*
  * GET @path; @done is called by link_wait() later, exactly once, unless the link is freed

@@ -12,6 +12,7 @@ static const char *log_program = "vmexit";
 static int log_max_level = LOG_NOTICE;
 static bool log_to_journal;
 static void (*log_listener)(int level, const char *line);
+static void (*log_diverted)(int level, const char *line);
 
 void log_init(const char *program, int max_level)
 {
@@ -23,6 +24,11 @@ void log_init(const char *program, int max_level)
 void log_also(void (*fn)(int level, const char *line))
 {
 	log_listener = fn;
+}
+
+void log_divert(void (*fn)(int level, const char *line))
+{
+	log_diverted = fn;
 }
 
 void log_line(int level, const char *fmt, ...)
@@ -40,6 +46,10 @@ void log_line(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
+	if (log_diverted) {
+		log_diverted(level, line);
+		return;
+	}
 	/* One call, so that lines of several threads do not mix. */
 	if (log_to_journal)
 		fprintf(stderr, "<%d>%s\n", level, line);

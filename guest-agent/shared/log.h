@@ -22,6 +22,9 @@ void log_line(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* @fn gets each line that is written, too, as it is; NULL: nobody does. */
 void log_also(void (*fn)(int level, const char *line));
 
+/* Until it is NULL again, @fn gets each line instead of stderr. */
+void log_divert(void (*fn)(int level, const char *line));
+
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...) log_line(LOG_NOTICE, __VA_ARGS__)
