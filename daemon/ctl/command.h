@@ -61,5 +61,6 @@ extern const struct command command_top, command_complete;
 extern const struct command command_export, command_import, command_sql, command_backup;
 extern const struct command command_report;
 extern const struct command command_correlate, command_attribution;
+extern const struct command command_doctor;
 
 #endif

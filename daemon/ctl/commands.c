@@ -22,6 +22,7 @@ const struct command *const commands_all[] = {
 	&command_import,
 	&command_sql,
 	&command_backup,
+	&command_doctor,
 	&command_complete,
 	NULL,
 };

@@ -165,7 +165,7 @@ static void look_at_telemetry(const struct doctor_place *place, struct doctorsay
 	enum doctor_telemetry telemetry = doctorkernel_telemetry(place);
 	char cpl0[8] = "";
 
-	if (!doctorplace_exists(place, "/sys/module/kvm"))
+	if (loaded(place) == VENDOR_NONE)
 		return;
 	if (telemetry == DOCTOR_TELEMETRY_NONE) {
 		say_no_series(place, say);

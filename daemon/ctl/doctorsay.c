@@ -32,6 +32,7 @@ void doctorsay(struct doctorsay *say, enum doctor_grade grade, const char *check
 		return;
 	f = &say->findings[say->count++];
 	*f = (struct doctor_finding){ .grade = grade, .subject = say->subject, .check = check };
+	(void)snprintf(f->vm, sizeof(f->vm), "%s", say->vm ? say->vm : "");
 	va_start(ap, fmt);
 	(void)vsnprintf(f->what, sizeof(f->what), fmt, ap);
 	va_end(ap);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define DOCTORSAY_TEXT_MAX 512
+#define DOCTORSAY_VM_MAX 256
 
 enum doctor_grade {
 	DOCTOR_OK,
@@ -24,6 +25,7 @@ struct doctor_finding {
 	enum doctor_grade grade;
 	const char *subject;
 	const char *check;	/* a word for programs */
+	char vm[DOCTORSAY_VM_MAX];	/* whose it is; "" for the host's */
 	char what[DOCTORSAY_TEXT_MAX];
 	char why[DOCTORSAY_TEXT_MAX], fix[DOCTORSAY_TEXT_MAX];	/* "" for none */
 };
@@ -31,6 +33,7 @@ struct doctor_finding {
 /* Zero-initialise; ends with doctorsay_done(). */
 struct doctorsay {
 	const char *subject;	/* of what is said from now on; a literal */
+	const char *vm;		/* likewise; NULL for the host */
 	struct doctor_finding *findings;
 	size_t count;
 	size_t room;
