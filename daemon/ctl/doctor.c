@@ -137,6 +137,9 @@ static void look_at_daemon(struct doctor *d, const char *socket)
 	json_decref(health);
 }
 
+/* The service has no other directories. */
+#define PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 static void look_at_store(struct doctor *d)
 {
 	struct doctor_disk disk;
@@ -266,6 +269,7 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 		return 1;
 	}
 	look_at_daemon(&d, socket_of(ctx, &d.config));
+	doctordaemon_look_at_gnuplot(&d.place, d.config.gnuplot, PATH, &d.say);
 	look_at_store(&d);
 	look_at_libvirt(&d);
 	clock = doctorclock_read();

@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/ctl/doctorkernel.h"
 #include "daemon/http/peer.h"
 #include "daemon/version.h"
 #include "guest-agent/shared/cleanup.h"
@@ -187,14 +189,6 @@ static void look_at_version(json_t *health, json_t *daemon, struct doctorsay *sa
 	}
 }
 
-static bool is_mounted(const struct doctor_place *place)
-{
-	static char text[65536];
-
-	return doctorplace_read(place, "/proc/self/mounts", text, sizeof(text)) > 0 &&
-	       strstr(text, " /sys/kernel/debug debugfs ");
-}
-
 static void look_at_debugfs(const struct doctor_place *place, json_t *debugfs, struct doctorsay *say)
 {
 	const char *error = doctorask_text(debugfs, "error");
@@ -209,7 +203,7 @@ static void look_at_debugfs(const struct doctor_place *place, json_t *debugfs, s
 	doctorsay(say, DOCTOR_NOTE, "debugfs", "vmexitd cannot read KVM's debugfs: %s", error);
 	doctorsay_why(say, "the host's exits by reason are only there; without it totals come through "
 			   "libvirt");
-	if (missing && is_mounted(place))
+	if (missing && doctorkernel_has_debugfs(place))
 		doctorsay_fix(say, "load KVM (see Kernel, above), then systemctl restart vmexitd   (as root)");
 	else if (missing)
 		doctorsay_fix(say, "mount -t debugfs none /sys/kernel/debug && systemctl restart vmexitd   (as "
@@ -291,6 +285,34 @@ void doctordaemon_look_at_page(const struct config *config, bool asked, const ch
 	} else {
 		doctorsay(say, DOCTOR_OK, "page", "the page is at http://%s/", config->listen);
 	}
+}
+
+static bool is_in_path(const struct doctor_place *place, const char *program, const char *path)
+{
+	char file[PATH_MAX];
+
+	if (strchr(program, '/'))
+		return doctorplace_exists(place, program);
+	while (*path) {
+		size_t len = strcspn(path, ":");
+
+		(void)snprintf(file, sizeof(file), "%.*s/%s", (int)len, path, program);
+		if (doctorplace_exists(place, file))
+			return true;
+		path += len + (path[len] == ':');
+	}
+	return false;
+}
+
+void doctordaemon_look_at_gnuplot(const struct doctor_place *place, const char *gnuplot, const char *path,
+				  struct doctorsay *say)
+{
+	if (is_in_path(place, gnuplot, path))
+		return;
+	doctorsay(say, DOCTOR_NOTE, "gnuplot", "there is no program '%s'", gnuplot);
+	doctorsay_why(say, "it draws the pictures that are downloaded, and those of vmexitctl graph; the page "
+			   "and reports need none");
+	doctorsay_fix(say, "apt install gnuplot-nox   (as root)");
 }
 
 /* ---- samples that go elsewhere ---- */

@@ -39,6 +39,10 @@ void doctordaemon_look_at_answers(const struct doctor_place *place, json_t *daem
 void doctordaemon_look_at_page(const struct config *config, bool asked, const char *error,
 			       struct doctorsay *say);
 
+/* Whether @gnuplot, a program or its path, is in one of the directories of @path ($PATH). */
+void doctordaemon_look_at_gnuplot(const struct doctor_place *place, const char *gnuplot, const char *path,
+				  struct doctorsay *say);
+
 /* Samples that go elsewhere: @remote is /api/v1/remote; NULL: this daemon has none. */
 void doctordaemon_look_at_remote(json_t *remote, struct doctorsay *say);
 

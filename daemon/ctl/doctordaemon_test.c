@@ -148,6 +148,20 @@ static void page(void)
 	ok(testplace_silent("page"), "nobody to ask");
 }
 
+static void gnuplot(void)
+{
+	testplace_clear();
+	testplace_put("/usr/bin/gnuplot", "");
+	doctordaemon_look_at_gnuplot(&place, "gnuplot", "/bin:/usr/bin", &said);
+	doctordaemon_look_at_gnuplot(&place, "/usr/bin/gnuplot", "", &said);
+	ok(testplace_silent("gnuplot"), "gnuplot");
+	doctordaemon_look_at_gnuplot(&place, "gnuplot", "/bin:/usr/sbin", &said);
+	ok(testplace_said("gnuplot", DOCTOR_NOTE, "apt install gnuplot-nox"), "no gnuplot");
+	testplace_clear();
+	doctordaemon_look_at_gnuplot(&place, "/usr/bin/gnuplot", "", &said);
+	ok(testplace_said("gnuplot", DOCTOR_NOTE, "'/usr/bin/gnuplot'"), "nor by its path");
+}
+
 static void look_at_remote(const char *text)
 {
 	json_t *remote = text ? json_loads(text, 0, NULL) : NULL;
@@ -176,6 +190,7 @@ int main(void)
 	socket_of_it();
 	answers();
 	page();
+	gnuplot();
 	remote();
 	testplace_end();
 	return done_testing();

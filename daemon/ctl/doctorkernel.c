@@ -286,6 +286,24 @@ static void look_at_clocksource(const struct doctor_place *place, struct doctors
 			   "known to be good, boot with tsc=reliable");
 }
 
+bool doctorkernel_has_debugfs(const struct doctor_place *place)
+{
+	static char text[65536];
+
+	return doctorplace_read(place, "/proc/self/mounts", text, sizeof(text)) > 0 &&
+	       strstr(text, " /sys/kernel/debug debugfs ");
+}
+
+static void look_at_debugfs(const struct doctor_place *place, struct doctorsay *say)
+{
+	if (doctorkernel_has_debugfs(place))
+		return;
+	doctorsay(say, DOCTOR_NOTE, "debugfs-mount", "debugfs is not mounted");
+	doctorsay_why(say, "KVM shows the host's exits by reason there");
+	doctorsay_fix(say, "mount -t debugfs none /sys/kernel/debug   (as root; systemd does it at boot: "
+			   "sys-kernel-debug.mount)");
+}
+
 void doctorkernel_look(const struct doctor_place *place, struct doctorsay *say)
 {
 	say->subject = "Kernel";
@@ -293,5 +311,6 @@ void doctorkernel_look(const struct doctor_place *place, struct doctorsay *say)
 	look_at_telemetry(place, say);
 	look_at_next_boot(place, say);
 	look_at_signing(place, say);
+	look_at_debugfs(place, say);
 	look_at_clocksource(place, say);
 }

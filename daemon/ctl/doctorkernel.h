@@ -16,6 +16,9 @@ enum doctor_telemetry {
 
 enum doctor_telemetry doctorkernel_telemetry(const struct doctor_place *place);
 
+/* Whether debugfs is mounted where it belongs. */
+bool doctorkernel_has_debugfs(const struct doctor_place *place);
+
 void doctorkernel_look(const struct doctor_place *place, struct doctorsay *say);
 
 #endif

@@ -23,6 +23,7 @@ static void good_host(void)
 	testplace_put("/sys/module/kvm_amd/refcnt", "0\n");
 	testplace_put("/sys/module/kvm/parameters/halt_poll_ns", "200000\n");
 	testplace_put("/dev/kvm", "");
+	testplace_put("/proc/self/mounts", "debugfs /sys/kernel/debug debugfs rw 0 0\n");
 	testplace_put("/lib/modules/6.1.0-28-amd64/modules.dep",
 		      "kernel/drivers/x.ko:\nkernel/arch/x86/kvm/kvm-amd.ko: kernel/arch/x86/kvm/kvm.ko\n"
 		      "kernel/arch/x86/kvm/kvm.ko: kernel/y.ko\n");
@@ -189,6 +190,16 @@ static void clocksource(void)
 	ok(testplace_said("clocksource", DOCTOR_NOTE, "dmesg | grep -i tsc"), "another");
 }
 
+static void debugfs(void)
+{
+	good_host();
+	look();
+	ok(testplace_silent("debugfs-mount"), "debugfs is mounted");
+	testplace_put("/proc/self/mounts", "debugfs /mnt debugfs rw 0 0\n");
+	look();
+	ok(testplace_said("debugfs-mount", DOCTOR_NOTE, "mount -t debugfs"), "elsewhere");
+}
+
 int main(void)
 {
 	cpu();
@@ -197,6 +208,7 @@ int main(void)
 	next_boot();
 	signing();
 	clocksource();
+	debugfs();
 	testplace_end();
 	return done_testing();
 }
