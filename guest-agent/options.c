@@ -186,7 +186,7 @@ static int load_file(struct options *options, const char *path, bool required)
 	if (r == 0 || (r == -ENOENT && !required))
 		return 0;
 	if (r < 0) {
-		log_error("cannot read %s: %s", path, strerror(-r));
+		log_error("cannot read %s: %s; --config names another", path, strerror(-r));
 		return r;
 	}
 	log_error("%s: line %d is wrong, see above", path, r);

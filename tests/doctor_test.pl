@@ -109,7 +109,7 @@ finds(findings('web'), 'web/quarantine', 'problem', qr/not believed \(fell\).*--
 
 # ---- another user ----
 SKIP: {
-	skip 'only root can be another user', 7 if $> != 0;
+	skip 'only root can be another user', 10 if $> != 0;
 	$found = findings({ as => 1 });
 	finds($found, 'socket', 'note', qr/may not open \Q$dir\E\/api\.sock/, 'another user may not open the socket');
 	finds($found, 'health', 'ok', qr/stored/, 'and asks the page instead');
@@ -119,6 +119,11 @@ SKIP: {
 	chmod(0600, $conf);
 	finds(findings({ as => 1 }), 'settings', 'unseen', qr/may not read/, 'nor the settings');
 	chmod(0644, $conf);
+	like(run({ as => 1 }, $ctl, '-s', "$dir/api.sock", 'list')->{err}, qr/this user may not open \Q$dir\E\/api\.sock; use sudo, or 'usermod -aG vmexit USER'/, 'other commands say the same');
+	for (['backup', "--database=$dir/v.db", "$dir/copy.db"], ['sql', "--database=$dir/v.db", 'SELECT 1']) {
+		my $r = run({ as => 1 }, $ctl, @$_);
+		ok($r->{status} == 1 && $r->{err} =~ /cannot read \Q$dir\E\/v\.db: Permission denied; root can, or --database names another/, "$_->[0], too") or diag($r->{err});
+	}
 	chmod(0644, "$dir/v.db");
 	finds(findings(), 'mode', 'note', qr/chmod o= \Q$dir\E\/v\.db/, 'a database that everybody can open');
 	chmod(0640, "$dir/v.db");

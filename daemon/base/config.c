@@ -202,7 +202,7 @@ static int add_channel(struct config *config, const char *value)
 		}
 	}
 	if (config->channels_count == CONFIG_CHANNELS_MAX) {
-		log_error("more than %d channels", CONFIG_CHANNELS_MAX);
+		log_error("more than %d channels; leave some out", CONFIG_CHANNELS_MAX);
 		return -EINVAL;
 	}
 	channel->name = strndup(value, name_len);
@@ -271,7 +271,7 @@ static int load_file(struct config *config, const char *path, bool required)
 
 		if (error == ENOENT && !required)
 			return 0;
-		log_error("cannot read %s: %s", path, strerror(error));
+		log_error("cannot read %s: %s; --config names another", path, strerror(error));
 		return -error;
 	}
 	log_error("%s: line %d is wrong, see above", path, line);

@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/ctl/aside.h"
 #include "daemon/ctl/command.h"
@@ -48,10 +50,16 @@ static const struct command_option options[] = {
 
 static int run(const struct command_context *ctx, int argc, char **argv)
 {
-	const char *database = ctx->values[DATABASE];
+	const char *database = ctx->values[DATABASE] ? ctx->values[DATABASE] : COMMAND_DATABASE;
 
 	(void)argc;
-	return copy(ctx, database ? database : COMMAND_DATABASE, argv[0]) < 0 ? 1 : 0;
+	/* SQLite would only say that it cannot. */
+	if (access(database, R_OK) < 0) {
+		log_error("cannot read %s: %s; %s--database names another", database, strerror(errno),
+			  errno == EACCES ? "root can, or " : "");
+		return 1;
+	}
+	return copy(ctx, database, argv[0]) < 0 ? 1 : 0;
 }
 
 const struct command command_backup = {

@@ -51,10 +51,19 @@ static void log_refusal(long status, const char *text)
 	json_decref(root);
 }
 
-static int nobody(const char *socket)
+static int nobody(CURL *curl, const char *socket)
 {
-	log_error("nobody answers at %s; is vmexitd running, and may you open the socket "
-		  "(group vmexit)? --socket names another",
+	long error = 0;
+
+	(void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &error);
+	if (error == EACCES || error == EPERM) {
+		log_error("this user may not open %s; use sudo, or 'usermod -aG vmexit USER' as root, and "
+			  "log in anew",
+			  socket);
+		return -EACCES;
+	}
+	log_error("nobody answers at %s; is vmexitd running ('systemctl start vmexitd')? --socket names "
+		  "another, and 'vmexitctl doctor' looks for what is wrong",
 		  socket);
 	return -ECONNREFUSED;
 }
@@ -65,9 +74,10 @@ static int perform(CURL *curl, const char *socket, struct answer *answer)
 	long status = 0;
 
 	if (rc == CURLE_COULDNT_CONNECT)
-		return nobody(socket);
+		return nobody(curl, socket);
 	if (rc != CURLE_OK) {
-		log_error("asking vmexitd at %s: %s", socket, curl_easy_strerror(rc));
+		log_error("asking vmexitd at %s: %s; 'vmexitctl doctor' looks for what is wrong", socket,
+			  curl_easy_strerror(rc));
 		return -EIO;
 	}
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -229,7 +239,7 @@ static int perform_stream(struct stream *stream, const char *socket)
 		return stream->error;
 	curl_easy_getinfo(stream->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (rc == CURLE_COULDNT_CONNECT)
-		return nobody(socket);
+		return nobody(stream->curl, socket);
 	if (rc != CURLE_OK) {
 		log_error("%s: %s", status == 200 ? "the answer was cut short" : socket,
 			  *error ? error : curl_easy_strerror(rc));

@@ -76,7 +76,8 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 		from = 2;
 	}
 	if (access(database, R_OK) < 0) {
-		log_error("cannot read %s: %s; --database names another", database, strerror(errno));
+		log_error("cannot read %s: %s; %s--database names another", database, strerror(errno),
+			  errno == EACCES ? "root can, or " : "");
 		return 1;
 	}
 	words = calloc(argc + 9, sizeof(*words));

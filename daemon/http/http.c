@@ -69,7 +69,8 @@ static enum MHD_Result change(struct http_request *request, const char *path)
 	if (!may_change(request))
 		return httpsend_fail(request, 403,
 			    "only root, vmexitd's own user and members of the group " PEER_GROUP
-			    " may change something");
+			    " may change something; use sudo, or 'usermod -aG " PEER_GROUP
+			    " USER' and log in anew");
 	if (request->body > CHANGE_BODY_MAX)
 		return httpsend_fail(request, 413, "the body is too long");
 	if (change_parse(request->listener->query, path, request->untrusted_body, request->body,

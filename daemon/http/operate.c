@@ -126,7 +126,7 @@ static void change_pace(struct operate *o, uint64_t id, const struct order *orde
 		       order->vm_name);
 		break;
 	case -ENOTCONN:
-		refuse(o, id, 409, "no agent is connected in '%s'", order->vm_name);
+		refuse(o, id, 409, "no agent is connected in '%s'; is vmexit-agent running in its guest?", order->vm_name);
 		break;
 	case -EPROTONOSUPPORT:
 		refuse(o, id, 409, "the agent in '%s' is too old to be told a rate; update it",

@@ -36,7 +36,7 @@ static int measure(sqlite3 *db, const char *from, uint64_t *ret_bytes)
 	int r = db_number(db, "PRAGMA application_id", &id);
 
 	if (r == 0 && id != SCHEMA_APPLICATION_ID) {
-		log_error("%s is a database of another program", from);
+		log_error("%s is a database of another program; --database names another", from);
 		return -EBADMSG;
 	}
 	if (r == 0)
@@ -65,7 +65,7 @@ static int check_room(const char *to, uint64_t bytes)
 	room = (uint64_t)st.f_bavail * st.f_frsize;
 	if (room >= bytes)
 		return 0;
-	log_error("the copy takes %.1f MB, and there are %.1f MB free", bytes / 1e6, room / 1e6);
+	log_error("the copy takes %.1f MB, and there are %.1f MB free; name a file on another disk", bytes / 1e6, room / 1e6);
 	return -ENOSPC;
 }
 

@@ -156,7 +156,8 @@ static int take_lock(const char *path, int *ret_lock)
 		int error = errno;
 
 		log_error("cannot open %s: %s; %sname another --database", lock, strerror(error),
-			  error == ENOENT ? "make its directory, or " : "");
+			  error == ENOENT ? "make its directory, or " :
+			  error == EACCES ? "start vmexitd as root or as its service, or " : "");
 		return -error;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {

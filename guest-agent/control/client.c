@@ -108,12 +108,12 @@ const char *client_explain(int error, const char *path, const struct client_answ
 		snprintf(text, sizeof(text), "no vmexit-agent listens at %s; start it as root", path);
 		return text;
 	case -EACCES:
-		snprintf(text, sizeof(text), "no permission for %s (vmexit-agent --socket-mode)",
+		snprintf(text, sizeof(text), "no permission for %s; run this as root, or see socket_mode in vmexit-agent.conf(5)",
 			 path);
 		return text;
 	case -ETIMEDOUT:
 	case -EBUSY:
-		return "vmexit-agent is too busy to answer";
+		return "vmexit-agent is too busy to answer; try again";
 	case -EBADMSG:
 		return "vmexit-agent answers what this command does not understand";
 	default:

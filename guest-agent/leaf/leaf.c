@@ -120,8 +120,9 @@ const char *leaf_explain(enum leaf_state state)
 		return "this is not a virtual machine, so it has no VM exits; run it inside a KVM guest";
 	case LEAF_ABSENT:
 		return "this machine's host does not count exits for its guests: its KVM lacks the "
-		       "vmexit series (or has exit_telemetry=0); load the patched modules on the "
-		       "host and start this VM again; or it answers the kernel only "
+		       "vmexit series (or has exit_telemetry=0), or this VM is older than the patched "
+		       "modules: load them on the host ('vmexitctl doctor' there says how), and power "
+		       "this VM off and on, as a reboot is not enough; or it answers the kernel only "
 		       "(exit_telemetry_cpl0=Y): then, as root, modprobe cpuid";
 	case LEAF_OTHER_VERSION:
 		return "this machine's host counts exits by a newer contract; update vmexit-agent";

@@ -118,9 +118,8 @@ static void open_device(struct port *port)
 	if (!path) {
 		if (find_port(found, sizeof(found)) < 0) {
 			complain(port, ENOENT,
-				 "there is no port " PROTO_PORT_NAME "; add a <channel> with that "
-				 "target name to this VM on the host (and have the guest load "
-				 "virtio_console)");
+				 "there is no port " PROTO_PORT_NAME "; 'vmexitctl attach VM' on the host "
+				 "adds it (and the guest has to load virtio_console)");
 			return;
 		}
 		path = found;
@@ -128,7 +127,9 @@ static void open_device(struct port *port)
 	port->fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (port->fd < 0) {
 		snprintf(what, sizeof(what), "cannot open %s: %s%s", path, strerror(errno),
-			 errno == EBUSY ? " (does another vmexit-agent run?)" : "");
+			 errno == EBUSY	 ? " (does another vmexit-agent run?)" :
+			 errno == EACCES ? " (start vmexit-agent as root)" :
+					   "");
 		complain(port, errno, what);
 	}
 }
