@@ -204,7 +204,8 @@ static void look_at_debugfs(const struct doctor_place *place, json_t *debugfs, s
 	doctorsay_why(say, "the host's exits by reason are only there; without it totals come through "
 			   "libvirt");
 	if (missing && doctorkernel_has_debugfs(place))
-		doctorsay_fix(say, "load KVM (see Kernel, above), then systemctl restart vmexitd   (as root)");
+		doctorsay_fix(say, "see that KVM is loaded (Kernel, above), then systemctl restart vmexitd   (as "
+				   "root)");
 	else if (missing)
 		doctorsay_fix(say, "mount -t debugfs none /sys/kernel/debug && systemctl restart vmexitd   (as "
 				   "root)");
@@ -317,20 +318,32 @@ void doctordaemon_look_at_gnuplot(const struct doctor_place *place, const char *
 
 /* ---- samples that go elsewhere ---- */
 
+static json_int_t count_of(json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
 void doctordaemon_look_at_remote(json_t *remote, struct doctorsay *say)
 {
-	const char *state = doctorask_text(remote, "state");
-	const char *error = doctorask_text(remote, "error");
-	double lag = json_number_value(json_object_get(remote, "lag_s"));
+	const char *state = doctorask_text(remote, "state"), *error = doctorask_text(remote, "error");
+	double lag_s = json_number_value(json_object_get(remote, "lag_s"));
+	json_int_t refused = count_of(remote, "refused_samples"), lost = count_of(remote, "lost_samples");
 
-	if (!remote || !*state || strcmp(state, "off") == 0)
+	if (!*state || strcmp(state, "off") == 0)
 		return;
-	if (*error || strcmp(state, "failing") == 0) {
-		doctorsay(say, DOCTOR_PROBLEM, "remote", "remote write is %.0f s behind", lag);
-		doctorsay_why(say, "%s", *error ? error : state);
-		doctorsay_fix(say, "see remote_write in vmexitd.conf(5), and whether the receiver runs; "
-				   "what it misses is caught up");
+	/* Why it waits, or, while it sends, what was refused last. */
+	if (strcmp(state, "waiting") == 0) {
+		doctorsay(say, DOCTOR_PROBLEM, "remote", "remote write waits for its receiver, %.0f s behind", lag_s);
+		doctorsay_why(say, "%s", *error ? error : "it does not take what is sent");
+		doctorsay_fix(say, "see whether the receiver runs, and remote_write in vmexitd.conf(5); what it "
+				   "misses is caught up");
+	} else if (lost || refused) {
+		doctorsay(say, DOCTOR_NOTE, "remote", "remote write goes on without %lld samples that were refused, %lld "
+						      "that were too old",
+			  (long long)refused, (long long)lost);
+		doctorsay_why(say, "%s", *error ? error : "they were dropped here before they could be sent");
+		doctorsay_fix(say, "journalctl -u vmexitd | grep -i remote; see remote_write in vmexitd.conf(5)");
 	} else {
-		doctorsay(say, DOCTOR_OK, "remote", "remote write is %.0f s behind", lag);
+		doctorsay(say, DOCTOR_OK, "remote", "remote write is %.0f s behind", lag_s);
 	}
 }

@@ -118,7 +118,7 @@ static void answers(void)
 	testplace_put("/proc/self/mounts", "x /sys/kernel/debug debugfs rw 0 0\n");
 	answers_of("{\"pid\":7,\"uid\":0,\"debugfs\":{\"readable\":false,\"error\":\"No such file or directory\"}}",
 		   HEALTHY, "");
-	ok(testplace_said("debugfs", DOCTOR_NOTE, "load KVM"), "without KVM");
+	ok(testplace_said("debugfs", DOCTOR_NOTE, "see that KVM is loaded"), "without KVM");
 }
 
 static void look_at_page(char *listen, bool asked, const char *error)
@@ -180,8 +180,12 @@ static void remote(void)
 	ok(testplace_silent("remote"), "switched off");
 	look_at_remote("{\"state\":\"sending\",\"lag_s\":2.1,\"error\":\"\"}");
 	ok(testplace_said("remote", DOCTOR_OK, "2 s"), "on");
-	look_at_remote("{\"state\":\"failing\",\"lag_s\":900,\"error\":\"connection refused\"}");
-	ok(testplace_said("remote", DOCTOR_PROBLEM, "connection refused"), "failing");
+	look_at_remote("{\"state\":\"waiting\",\"lag_s\":900,\"error\":\"connection refused\"}");
+	ok(testplace_said("remote", DOCTOR_PROBLEM, "connection refused"), "waiting for the receiver");
+	look_at_remote("{\"state\":\"sending\",\"lag_s\":1,\"refused_samples\":4,\"error\":\"out of order\"}");
+	ok(testplace_said("remote", DOCTOR_NOTE, "out of order"), "refused by it");
+	look_at_remote("{\"state\":\"sending\",\"lag_s\":1,\"lost_samples\":4,\"error\":\"\"}");
+	ok(testplace_said("remote", DOCTOR_NOTE, "4 that were too old"), "lost before");
 }
 
 int main(void)

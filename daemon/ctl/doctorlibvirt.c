@@ -117,10 +117,10 @@ static void say_daemons_view(json_t *daemon, struct doctorsay *say)
 	if (!libvirt || json_is_null(libvirt) || json_is_true(json_object_get(libvirt, "connected")))
 		return;
 	doctorsay(say, DOCTOR_PROBLEM, "libvirt-daemon", "libvirt answers, but vmexitd is not connected to it");
-	doctorsay_why(say, "vmexitd's user may not, or it asks another one (%s)",
+	doctorsay_why(say, "its user may not open libvirt's socket, or it has just begun (%s)",
 		      doctorask_text(libvirt, "uri"));
-	doctorsay_fix(say, "journalctl -u vmexitd -n 20; usermod -aG libvirt vmexit && systemctl restart "
-			   "vmexitd   (as root)");
+	doctorsay_fix(say, "journalctl -u vmexitd -n 20 says why; PRIVILEGES in vmexitd(8) says which groups "
+			   "it needs");
 }
 
 static void say_version(const struct survey *survey, struct doctorsay *say)

@@ -47,7 +47,7 @@ int main(void)
 	look("qemu:///system", -ETIMEDOUT, (struct survey){ 0 }, NULL);
 	ok(testplace_said("libvirt", DOCTOR_PROBLEM, "systemctl restart libvirtd"), "hanging");
 	look("qemu:///system", 0, good, "{\"libvirt\":{\"uri\":\"qemu:///session\",\"connected\":false}}");
-	ok(testplace_said("libvirt-daemon", DOCTOR_PROBLEM, "usermod -aG libvirt vmexit"),
+	ok(testplace_said("libvirt-daemon", DOCTOR_PROBLEM, "journalctl -u vmexitd"),
 	   "the daemon is not connected");
 	look("qemu:///system", 0, good, "{\"libvirt\":null}");
 	ok(testplace_silent("libvirt-daemon"), "nor need it be");

@@ -224,10 +224,16 @@ static void look_at_host(const struct doctor_vm *v, struct doctorsay *say)
 		return;
 	if (strcmp(via, "debugfs-reasons") == 0) {
 		doctorsay(say, DOCTOR_OK, "host", "the host counts its exits by reason");
+	} else if (v->debugfs && v->domain && strcmp(via, "libvirt") == 0) {
+		doctorsay(say, DOCTOR_NOTE, "host", "the host's counters of it come through libvirt, not debugfs");
+		doctorsay_why(say, "vmexitd can read debugfs, but has not found the VM there: KVM was loaded again, "
+				   "or host_source is libvirt");
+		doctorsay_fix(say, "systemctl restart vmexitd   (as root; nothing is lost); see host_source in "
+				   "vmexitd.conf(5)");
 	} else if (*via) {
 		doctorsay(say, DOCTOR_OK, "host", "the host counts its exits, without reasons");
 		doctorsay_why(say, strcmp(via, "libvirt") == 0
-					   ? "through libvirt: vmexitd cannot read debugfs, or has not found it there"
+					   ? "through libvirt, as vmexitd does not read debugfs (see Daemon, above)"
 					   : "KVM is without the series");
 	} else {
 		doctorsay(say, DOCTOR_NOTE, "host", "the host has no counters of it");

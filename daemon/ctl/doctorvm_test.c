@@ -152,6 +152,9 @@ static void host(void)
 	look(VM("connected", "yes", ",\"host\":{\"via\":\"debugfs-exits\",\"poll_exits\":0.0}"), NULL, NULL);
 	ok(testplace_said("host", DOCTOR_OK, "KVM is without the series") && testplace_silent("poll-cost"),
 	   "in debugfs of a stock KVM");
+	v.debugfs = true;
+	look(VM("connected", "yes", ",\"host\":{\"via\":\"libvirt\",\"poll_exits\":0.0}"), NULL, NULL);
+	ok(testplace_said("host", DOCTOR_NOTE, "KVM was loaded again"), "through libvirt, with debugfs at hand");
 	look(VM("connected", "yes", ",\"host\":null"), NULL, NULL);
 	ok(testplace_said("host", DOCTOR_NOTE, "no counters"), "nowhere");
 }
