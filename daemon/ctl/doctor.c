@@ -145,9 +145,10 @@ static void look_at_store(struct doctor *d)
 	struct doctor_disk disk;
 	bool known = doctorstore_disk(&d->place, d->config.database, &disk) == 0;
 	json_t *uid = json_object_get(d->daemon, "uid");
+	struct doctor_owner owner = { .runs = json_is_integer(uid), .uid = json_integer_value(uid) };
 
-	doctorstore_look(&d->place, &d->config, known ? &disk : NULL, json_is_integer(uid),
-			 json_integer_value(uid), &d->say);
+	owner.has_uid = owner.runs || doctordaemon_service_user(&d->place, &owner.uid);
+	doctorstore_look(&d->place, &d->config, known ? &disk : NULL, &owner, &d->say);
 }
 
 /* ---- VMs ---- */

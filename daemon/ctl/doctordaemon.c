@@ -62,6 +62,15 @@ static bool has_unit(const struct doctor_place *place)
 	       doctorplace_exists(place, "/etc/systemd/system/vmexitd.service");
 }
 
+bool doctordaemon_service_user(const struct doctor_place *place, uid_t *ret_uid)
+{
+	const struct passwd *pw = has_unit(place) ? getpwnam(PEER_GROUP) : NULL;
+
+	if (pw)
+		*ret_uid = pw->pw_uid;
+	return pw;
+}
+
 static bool is_enabled(const struct doctor_place *place)
 {
 	return doctorplace_exists(place, "/etc/systemd/system/multi-user.target.wants/vmexitd.service") ||

@@ -21,6 +21,9 @@ struct doctor_user {
 
 struct doctor_user doctordaemon_user(void);
 
+/* Whether there is a unit, and then the user that it runs vmexitd as, if there is that one. */
+bool doctordaemon_service_user(const struct doctor_place *place, uid_t *ret_uid);
+
 /* The unit: installed, enabled. */
 void doctordaemon_look_at_unit(const struct doctor_place *place, struct doctorsay *say);
 

@@ -238,10 +238,15 @@ static void look_at_next_boot(const struct doctor_place *place, struct doctorsay
 
 static void look_at_signing(const struct doctor_place *place, struct doctorsay *say)
 {
-	bool secure = doctormodules_secure_boot(place), only = doctormodules_signed_only(place);
+	bool secure = doctormodules_secure_boot(place);
+	int only = doctormodules_signed_only(place);
 	bool now = doctorkernel_telemetry(place) != DOCTOR_TELEMETRY_NONE;
 	struct doctor_module module;
 
+	if (!secure && only < 0) {
+		doctorsay(say, DOCTOR_UNSEEN, "signing", "whether the kernel takes modules without a signature");
+		return;
+	}
 	if (!secure && !only) {
 		doctorsay(say, DOCTOR_OK, "signing", "the kernel takes modules without a signature");
 		return;

@@ -175,6 +175,15 @@ static void signing(void)
 	testplace_put("/sys/module/module/parameters/sig_enforce", "Y\n");
 	look();
 	ok(testplace_said("signing", DOCTOR_NOTE, "signed modules only"), "sig_enforce");
+	if (geteuid() != 0) {
+		char full[PATH_MAX];
+
+		good_host();
+		testplace_put("/sys/kernel/security/lockdown", "[none]\n");
+		(void)chmod(doctorplace_path(&place, "/sys/kernel/security/lockdown", full, sizeof(full)), 0);
+		look();
+		ok(testplace_said("signing", DOCTOR_UNSEEN, "whether"), "what this user may not read");
+	}
 }
 
 static void clocksource(void)

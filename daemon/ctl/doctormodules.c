@@ -127,14 +127,15 @@ bool doctormodules_secure_boot(const struct doctor_place *place)
 	return doctorplace_read(place, SECURE_BOOT, bytes, sizeof(bytes)) == 5 && bytes[4] == 1;
 }
 
-bool doctormodules_signed_only(const struct doctor_place *place)
+int doctormodules_signed_only(const struct doctor_place *place)
 {
 	char text[128];
+	int r = doctorplace_line(place, "/sys/module/module/parameters/sig_enforce", text, sizeof(text));
 
-	if (doctorplace_line(place, "/sys/module/module/parameters/sig_enforce", text,
-			     sizeof(text)) == 0 &&
-	    *text == 'Y')
-		return true;
-	return doctorplace_line(place, "/sys/kernel/security/lockdown", text, sizeof(text)) == 0 &&
-	       strchr(text, '[') && !strstr(text, "[none]");
+	if (r == 0 && *text == 'Y')
+		return 1;
+	r = doctorplace_line(place, "/sys/kernel/security/lockdown", text, sizeof(text));
+	if (r == -EACCES || r == -EPERM)
+		return r;
+	return r == 0 && strchr(text, '[') && !strstr(text, "[none]");
 }

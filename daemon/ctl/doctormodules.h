@@ -36,7 +36,7 @@ bool doctormodules_built_by_dkms(const struct doctor_place *place, const char *r
 /* Whether the firmware's Secure Boot is on; false also without EFI. */
 bool doctormodules_secure_boot(const struct doctor_place *place);
 
-/* Whether the running kernel takes signed modules only. */
-bool doctormodules_signed_only(const struct doctor_place *place);
+/* 1: the running kernel takes signed modules only; 0: any; or the -errno of looking. */
+int doctormodules_signed_only(const struct doctor_place *place);
 
 #endif

@@ -42,16 +42,40 @@ static void print_line(const char *head, const char *untrusted_text)
 	printf("           %s %s\n", head, text);
 }
 
-static void print_finding(const struct doctor_finding *f, bool colours)
+static void print_what(const char *between, const struct doctor_finding *f)
 {
-	char vm[2 * DOCTORSAY_VM_MAX], what[2 * DOCTORSAY_TEXT_MAX];
+	char what[2 * DOCTORSAY_TEXT_MAX];
+
+	clean_text(f->what, INT_MAX, what, sizeof(what));
+	printf("%s%s", between, what);
+}
+
+/* Of @count findings only the first may be something else than well, and then it is the only one. */
+static void print_findings(const struct doctor_finding *f, size_t count, bool colours)
+{
+	char vm[2 * DOCTORSAY_VM_MAX];
 
 	clean_text(f->vm, INT_MAX, vm, sizeof(vm));
-	clean_text(f->what, INT_MAX, what, sizeof(what));
-	printf("  %s%-8s%s %s%s%s\n", colours ? grades[f->grade].colour : "", grades[f->grade].word,
-	       colours ? "\x1b[0m" : "", vm, *vm ? ": " : "", what);
-	print_line("why:", f->why);
+	printf("  %s%-8s%s %s", colours ? grades[f->grade].colour : "", grades[f->grade].word,
+	       colours ? "\x1b[0m" : "", vm);
+	for (size_t i = 0; i < count; i++)
+		print_what(i ? "; " : *vm ? ": " : "", &f[i]);
+	putchar('\n');
+	for (size_t i = 0; i < count; i++)
+		print_line("why:", f[i].why);
 	print_line("fix:", f->fix);
+}
+
+/* What is well of one VM takes a line: there may be many of them. */
+static size_t run_of(const struct doctorsay *say, size_t at)
+{
+	const struct doctor_finding *f = &say->findings[at];
+	size_t count = 1;
+
+	while (f->grade == DOCTOR_OK && *f->vm && at + count < say->count &&
+	       f[count].grade == DOCTOR_OK && strcmp(f[count].vm, f->vm) == 0)
+		count++;
+	return count;
 }
 
 static void print_sum(const struct doctorsay *say, bool is_root)
@@ -73,15 +97,16 @@ void doctorprint_text(const struct doctorsay *say, bool quiet, bool is_root)
 	const char *subject = NULL;
 	bool colours = has_colours();
 
-	for (size_t i = 0; i < say->count; i++) {
+	for (size_t i = 0, count; i < say->count; i += count) {
 		const struct doctor_finding *f = &say->findings[i];
 
+		count = run_of(say, i);
 		if (quiet && f->grade == DOCTOR_OK)
 			continue;
 		if (!subject || strcmp(subject, f->subject) != 0)
 			printf("%s%s\n", subject ? "\n" : "", f->subject);
 		subject = f->subject;
-		print_finding(f, colours);
+		print_findings(f, count, colours);
 	}
 	if (subject)
 		putchar('\n');

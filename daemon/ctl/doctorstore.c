@@ -197,15 +197,16 @@ static void look_at_wal(const struct doctor_place *place, const char *path, stru
 }
 
 static void look_at_owner(const struct doctor_place *place, const char *path, const struct stat *st,
-			  bool has_uid, uid_t uid, struct doctorsay *say)
+			  const struct doctor_owner *owner, struct doctorsay *say)
 {
 	char dir[PATH_MAX];
 	struct stat dir_st;
 
 	directory_of(path, dir, sizeof(dir));
-	if (has_uid && uid != 0 && st->st_uid != uid) {
-		doctorsay(say, DOCTOR_PROBLEM, "owner", "%s belongs to user %u, and vmexitd runs as %u", path,
-			  (unsigned int)st->st_uid, (unsigned int)uid);
+	if (owner->has_uid && owner->uid != 0 && st->st_uid != owner->uid) {
+		doctorsay(say, DOCTOR_PROBLEM, "owner", "%s belongs to user %u, and vmexitd %s as %u", path,
+			  (unsigned int)st->st_uid, owner->runs ? "runs" : "would run",
+			  (unsigned int)owner->uid);
 		doctorsay_why(say, "it was made by a vmexitd that ran as somebody else");
 		doctorsay_fix(say, "systemctl stop vmexitd; chown -R vmexit:vmexit /var/lib/vmexit; systemctl "
 				   "start vmexitd   (as root)");
@@ -220,8 +221,8 @@ static void look_at_owner(const struct doctor_place *place, const char *path, co
 	}
 }
 
-static void look_at_file(const struct doctor_place *place, const char *path, bool has_uid, uid_t uid,
-			 uint64_t *ret_size, struct doctorsay *say)
+static void look_at_file(const struct doctor_place *place, const char *path,
+			 const struct doctor_owner *owner, uint64_t *ret_size, struct doctorsay *say)
 {
 	char dir[PATH_MAX];
 	struct stat st;
@@ -231,11 +232,11 @@ static void look_at_file(const struct doctor_place *place, const char *path, boo
 	if (r == 0) {
 		*ret_size = st.st_size;
 		look_inside(place, path, &st, say);
-		look_at_owner(place, path, &st, has_uid, uid, say);
+		look_at_owner(place, path, &st, owner, say);
 		look_at_wal(place, path, say);
 	} else if (r == -EACCES) {
 		doctorsay(say, DOCTOR_UNSEEN, "database", "%s: only root and members of its group may", path);
-	} else if (has_uid) {
+	} else if (owner->runs) {
 		doctorsay(say, DOCTOR_PROBLEM, "database", "%s is gone while vmexitd has it open", path);
 		doctorsay_why(say, "it was removed or moved");
 		doctorsay_fix(say, "put it back where it was, or systemctl restart vmexitd to begin another   "
@@ -250,12 +251,13 @@ static void look_at_file(const struct doctor_place *place, const char *path, boo
 }
 
 void doctorstore_look(const struct doctor_place *place, const struct config *config,
-		      const struct doctor_disk *disk, bool has_uid, uid_t uid, struct doctorsay *say)
+		      const struct doctor_disk *disk, const struct doctor_owner *owner,
+		      struct doctorsay *say)
 {
 	uint64_t size = 0;
 
 	say->subject = "Database";
-	look_at_file(place, config->database, has_uid, uid, &size, say);
+	look_at_file(place, config->database, owner, &size, say);
 	if (!disk)
 		return;
 	say_kind(disk, say);

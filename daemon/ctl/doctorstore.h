@@ -19,11 +19,16 @@ struct doctor_disk {
 /* That of @path, or of its directory. Returns 0 or -errno. */
 int doctorstore_disk(const struct doctor_place *place, const char *path, struct doctor_disk *ret_disk);
 
-/*
- * Say what is to be said of @config's database on @disk (NULL: it is not known). @has_uid: the
- * daemon runs as @uid.
- */
+/* Who has the database. */
+struct doctor_owner {
+	bool runs;			/* a daemon does, and has it open */
+	bool has_uid;			/* it runs as uid, or its service would */
+	uid_t uid;
+};
+
+/* Say what is to be said of @config's database on @disk (NULL: it is not known). */
 void doctorstore_look(const struct doctor_place *place, const struct config *config,
-		      const struct doctor_disk *disk, bool has_uid, uid_t uid, struct doctorsay *say);
+		      const struct doctor_disk *disk, const struct doctor_owner *owner,
+		      struct doctorsay *say);
 
 #endif

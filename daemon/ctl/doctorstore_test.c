@@ -46,8 +46,10 @@ static void good_host(void)
 
 static void look(bool runs, uid_t uid)
 {
+	const struct doctor_owner owner = { .runs = runs, .has_uid = runs || uid, .uid = uid };
+
 	doctorsay_done(&said);
-	doctorstore_look(&place, &config, &disk, runs, uid, &said);
+	doctorstore_look(&place, &config, &disk, &owner, &said);
 }
 
 static void database_file(void)
@@ -86,7 +88,9 @@ static void rights(void)
 {
 	good_host();
 	look(true, getuid() + 1);
-	ok(getuid() + 1 == 0 || testplace_said("owner", DOCTOR_PROBLEM, "chown -R"), "another user's");
+	ok(testplace_said("owner", DOCTOR_PROBLEM, "chown -R"), "another user's");
+	look(false, getuid() + 1);
+	ok(testplace_said("owner", DOCTOR_PROBLEM, "would run"), "another user's than the service's");
 	look(true, 0);
 	ok(testplace_silent("owner"), "root may");
 	set_mode(DB, 0644);
