@@ -171,12 +171,10 @@ static void look_at_vm(struct doctor *d, const struct survey_domain *domain, jso
 {
 	const char *id = doctorask_text(vm, "id");
 	json_t *libvirt = json_object_get(d->daemon, "libvirt");
-	json_t *debugfs = json_object_get(d->daemon, "debugfs");
 	struct doctor_vm v = {
 		.domain = domain,
 		.vm = vm,
 		.watched = domain && json_is_true(json_object_get(libvirt, "connected")),
-		.debugfs = json_is_true(json_object_get(debugfs, "readable")),
 		.telemetry = doctorkernel_telemetry(&d->place),
 	};
 	char params[64];

@@ -214,41 +214,77 @@ static void look_at_leaf(const struct doctor_vm *v, struct doctorsay *say)
 
 /* ---- the host's counters ---- */
 
+/* What vmexitd calls it, what that means, and what to do; "" is the last resort. */
+static const struct {
+	const char *lack, *why, *fix;
+} lacks[] = {
+	{ "rights", "vmexitd may not read KVM's debugfs",
+	  "see debugfs at Daemon, above; without it, libvirt 8.10 and QEMU 7.1 tell the total" },
+	{ "debugfs", "KVM's debugfs is not there for vmexitd",
+	  "see debugfs at Daemon, above; without it, libvirt 8.10 and QEMU 7.1 tell the total" },
+	{ "vm", "vmexitd reads debugfs, but has not found the VM there: KVM was loaded again since it "
+		"started, or the VM's process is not of this host",
+	  "systemctl restart vmexitd   (as root; nothing is lost)" },
+	{ "one", "its process has several VMs, so that it is not known which it is",
+	  "run vmexitd as root, which can tell; or see it through libvirt" },
+	{ "series", "KVM is without the vmexit series", "see telemetry at Kernel, above" },
+	{ "table", "KVM's table has another form than vmexitd knows",
+	  "upgrade the older one of both: modules, vmexitd" },
+	{ "counters", "libvirt and QEMU have none of it",
+	  "upgrade to libvirt 8.10 and QEMU 7.1, and see that its definition has <domain type='kvm'>" },
+	{ "", "neither KVM's debugfs nor libvirt told any",
+	  "see debugfs at Daemon, above; through libvirt it takes libvirt 8.10, QEMU 7.1 and a guest that runs "
+	  "by KVM" },
+};
+
+static size_t find_lack(const char *word)
+{
+	size_t i = 0;
+
+	while (*lacks[i].lack && strcmp(lacks[i].lack, word) != 0)
+		i++;
+	return i;
+}
+
+/* What is said of the host as a whole is no news of each VM. */
+static bool is_of_host(const char *lack)
+{
+	return strcmp(lack, "rights") == 0 || strcmp(lack, "debugfs") == 0 || strcmp(lack, "series") == 0 ||
+	       !*lack;
+}
+
+static void look_at_poll_cost(json_t *host, struct doctorsay *say)
+{
+	double cost = json_number_value(json_object_get(host, "poll_exits"));
+
+	if (cost < POLL_EXITS)
+		return;
+	doctorsay(say, DOCTOR_NOTE, "poll-cost", "each reading of the host's counters costs it %.1f exits", cost);
+	doctorsay_why(say, "QEMU before 8.1 kicks all vCPUs for each reading");
+	doctorsay_fix(say, "let vmexitd read debugfs (PRIVILEGES in vmexitd(8)), or set host_interval = 5000 in "
+			   "vmexitd.conf(5)");
+}
+
 static void look_at_host(const struct doctor_vm *v, struct doctorsay *say)
 {
 	json_t *host = json_object_get(v->vm, "host");
-	const char *via = doctorask_text(host, "via");
-	double cost = json_number_value(json_object_get(host, "poll_exits"));
+	const char *via = doctorask_text(host, "via"), *lack = doctorask_text(v->vm, "host_lack");
+	size_t i = find_lack(lack);
 
 	if (strcmp(doctorask_text(v->vm, "state"), "running") != 0)
 		return;
 	if (strcmp(via, "debugfs-reasons") == 0) {
 		doctorsay(say, DOCTOR_OK, "host", "the host counts its exits by reason");
-	} else if (v->debugfs && v->domain && strcmp(via, "libvirt") == 0) {
-		doctorsay(say, DOCTOR_NOTE, "host", "the host's counters of it come through libvirt, not debugfs");
-		doctorsay_why(say, "vmexitd can read debugfs, but has not found the VM there: KVM was loaded again, "
-				   "or host_source is libvirt");
-		doctorsay_fix(say, "systemctl restart vmexitd   (as root; nothing is lost); see host_source in "
-				   "vmexitd.conf(5)");
-	} else if (*via) {
-		doctorsay(say, DOCTOR_OK, "host", "the host counts its exits, without reasons");
-		doctorsay_why(say, strcmp(via, "libvirt") == 0
-					   ? "through libvirt, as vmexitd does not read debugfs (see Daemon, above)"
-					   : "KVM is without the series");
-	} else {
-		doctorsay(say, DOCTOR_NOTE, "host", "the host has no counters of it");
-		doctorsay_why(say, "neither KVM's debugfs nor libvirt told any%s",
-			      v->domain ? "" : "; of a VM without libvirt only debugfs does");
-		doctorsay_fix(say, "let vmexitd read debugfs (PRIVILEGES in vmexitd(8)); through libvirt it "
-				   "takes libvirt 8.10, QEMU 7.1 and a guest that runs by KVM");
+		return;
 	}
-	if (cost >= POLL_EXITS) {
-		doctorsay(say, DOCTOR_NOTE, "poll-cost", "each reading of the host's counters costs it %.1f exits",
-			  cost);
-		doctorsay_why(say, "QEMU before 8.1 kicks all vCPUs for each reading");
-		doctorsay_fix(say, "let vmexitd read debugfs (PRIVILEGES in vmexitd(8)), or set host_interval = "
-				   "5000 in vmexitd.conf(5)");
+	doctorsay(say, *via && is_of_host(lack) ? DOCTOR_OK : DOCTOR_NOTE, "host", "%s",
+		  *via ? "the host counts its exits, without reasons" : "the host has no counters of it");
+	if (!*via || *lack) {
+		doctorsay_why(say, "%s", lacks[i].why);
+		if (!*via || !is_of_host(lack))
+			doctorsay_fix(say, "%s", lacks[i].fix);
 	}
+	look_at_poll_cost(host, say);
 }
 
 /* ---- what was stored ---- */

@@ -15,7 +15,6 @@ struct doctor_vm {
 	json_t *boots;			/* .../boots; NULL as well */
 	json_t *gaps;			/* .../gaps of the last hour; NULL as well */
 	bool watched;			/* vmexitd follows the libvirt that was asked */
-	bool debugfs;			/* vmexitd says that it can read KVM's */
 	enum doctor_telemetry telemetry;	/* of KVM now */
 	const char *call;		/* doctorvm_look()'s own: its name in a command */
 };

@@ -146,17 +146,29 @@ static void leaf(void)
 static void host(void)
 {
 	start();
-	look(VM("connected", "yes", ",\"host\":{\"via\":\"libvirt\",\"poll_exits\":2.5}"), NULL, NULL);
-	ok(testplace_said("host", DOCTOR_OK, "without reasons") && testplace_said("poll-cost", DOCTOR_NOTE, "2.5 exits"),
+	look(VM("connected", "yes", ",\"host_lack\":\"rights\",\"host\":{\"via\":\"libvirt\",\"poll_exits\":2.5}"), NULL,
+	     NULL);
+	ok(testplace_said("host", DOCTOR_OK, "may not read KVM's debugfs") &&
+		   testplace_said("poll-cost", DOCTOR_NOTE, "2.5 exits"),
 	   "through libvirt, which costs exits");
-	look(VM("connected", "yes", ",\"host\":{\"via\":\"debugfs-exits\",\"poll_exits\":0.0}"), NULL, NULL);
-	ok(testplace_said("host", DOCTOR_OK, "KVM is without the series") && testplace_silent("poll-cost"),
+	look(VM("connected", "yes", ",\"host_lack\":\"series\",\"host\":{\"via\":\"debugfs-exits\",\"poll_exits\":0.0}"),
+	     NULL, NULL);
+	ok(testplace_said("host", DOCTOR_OK, "KVM is without the vmexit series") && testplace_silent("poll-cost"),
 	   "in debugfs of a stock KVM");
-	v.debugfs = true;
-	look(VM("connected", "yes", ",\"host\":{\"via\":\"libvirt\",\"poll_exits\":0.0}"), NULL, NULL);
+	look(VM("connected", "yes", ",\"host_lack\":\"vm\",\"host\":{\"via\":\"libvirt\",\"poll_exits\":0.0}"), NULL,
+	     NULL);
 	ok(testplace_said("host", DOCTOR_NOTE, "KVM was loaded again"), "through libvirt, with debugfs at hand");
+	look(VM("connected", "yes", ",\"host_lack\":\"table\",\"host\":{\"via\":\"debugfs-exits\",\"poll_exits\":0.0}"),
+	     NULL, NULL);
+	ok(testplace_said("host", DOCTOR_NOTE, "upgrade the older one"), "a table of another version");
+	look(VM("connected", "yes", ",\"host\":{\"via\":\"libvirt\",\"poll_exits\":0.0}"), NULL, NULL);
+	ok(testplace_said("host", DOCTOR_OK, "without reasons"), "because that was set so");
 	look(VM("connected", "yes", ",\"host\":null"), NULL, NULL);
 	ok(testplace_said("host", DOCTOR_NOTE, "no counters"), "nowhere");
+	look(VM("connected", "yes", ",\"host_lack\":\"counters\",\"host\":null"), NULL, NULL);
+	ok(testplace_said("host", DOCTOR_NOTE, "upgrade to libvirt 8.10"), "nor in libvirt");
+	look(VM("connected", "yes", ",\"host_lack\":\"new\",\"host\":null"), NULL, NULL);
+	ok(testplace_said("host", DOCTOR_NOTE, "neither"), "for a reason that a newer daemon knows");
 }
 
 static void stored(void)

@@ -49,6 +49,17 @@ static const char *const paths[] = {
 	[HOST_PATH_REASONS] = "debugfs-reasons",
 };
 
+static const char *const lacks[] = {
+	[HOST_LACK_NOTHING] = "",
+	[HOST_LACK_RIGHTS] = "rights",
+	[HOST_LACK_DEBUGFS] = "debugfs",
+	[HOST_LACK_VM] = "vm",
+	[HOST_LACK_ONE] = "one",
+	[HOST_LACK_SERIES] = "series",
+	[HOST_LACK_TABLE] = "table",
+	[HOST_LACK_COUNTERS] = "counters",
+};
+
 int jsonout_error(const char *message, char **ret_text)
 {
 	return jsonparts_finish(json_pack("{so}", "error", jsonparts_text(message)), ret_text);
@@ -197,7 +208,7 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 	}
 	return json_array_append_new(
 		c->list,
-		json_pack("{soso ssss so ssss so sososo soso}", "id", jsonparts_text(vm->key), "name",
+		json_pack("{soso ssss so ssss so sososo ss soso}", "id", jsonparts_text(vm->key), "name",
 			  jsonparts_text(vm->name), "state", NAME_OF(states, vm->state), "reason",
 			  vm->state == VM_STOPPED || vm->state == VM_PAUSED ? vital.reason : "",
 			  "stuck",
@@ -205,7 +216,7 @@ static int add_vm(void *ctx, const struct query_vm *vm)
 						    : json_null(),
 			  "agent", NAME_OF(agents, vm->agent), "leaf", NAME_OF(leaves, vm->leaf),
 			  "error", jsonparts_text(vm->error), "boot", number, "guest", guest, "host",
-			  host, "quarantined", quarantined, "gap", gap));
+			  host, "host_lack", lacks[vital.host.lack], "quarantined", quarantined, "gap", gap));
 }
 
 int jsonout_vms(struct query *query, struct vitals *vitals, char **ret_text)

@@ -82,6 +82,21 @@ static void say_unreadable(struct hosttarget_place *place, int error)
 	place->unreadable_said = true;
 }
 
+static enum host_lack lack_of(int r)
+{
+	switch (r) {
+	case -EACCES:
+	case -EPERM:
+		return HOST_LACK_RIGHTS;
+	case -ENOENT:
+		return HOST_LACK_DEBUGFS;
+	case -ENOTUNIQ:
+		return HOST_LACK_ONE;
+	default:
+		return HOST_LACK_VM;
+	}
+}
+
 static int find_process(struct hosttarget *t, const struct hosttarget_place *place, pid_t *ret_pid)
 {
 	if (t->vm.libvirt)
@@ -97,6 +112,8 @@ static int not_found(struct hosttarget *t, int64_t now_ns)
 {
 	t->searches++;
 	t->search_ns = now_ns + (t->searches < SEARCHES_MAX ? SEARCH_NS : SEARCH_AGAIN_NS);
+	if (t->searches >= SEARCHES_MAX)
+		t->state.lack = HOST_LACK_VM;
 	return t->searches < SEARCHES_MAX ? -EAGAIN : -ESRCH;
 }
 
@@ -107,8 +124,12 @@ static int search(struct hosttarget *t, struct hosttarget_place *place, int64_t 
 	char state;
 	int r;
 
-	if (t->refused || (t->vm.libvirt && !*place->pid_dir))
+	if (t->refused)
 		return -ESRCH;
+	if (t->vm.libvirt && !*place->pid_dir) {
+		t->state.lack = HOST_LACK_VM;
+		return -ESRCH;
+	}
 	if (now_ns < t->search_ns)
 		return t->searches < SEARCHES_MAX ? -EAGAIN : -ESRCH;
 	r = access(place->debugfs, R_OK | X_OK) < 0 ? -errno : find_process(t, place, &pid);
@@ -130,6 +151,7 @@ static int search(struct hosttarget *t, struct hosttarget_place *place, int64_t 
 	t->debugfs = NULL;
 	if (r == -ESRCH)
 		return not_found(t, now_ns);
+	t->state.lack = lack_of(r);
 	if (r == -ENOTUNIQ)
 		log_info("'%s': its process has several KVM VMs, so debugfs does not tell which",
 			 t->vm.name);
@@ -195,6 +217,7 @@ static int read_failed(struct hosttarget *t, struct hosttarget_place *place, int
 		return not_found(t, now_ns);
 	/* Such as a kernel's lockdown, which stays. */
 	say_unreadable(place, -r);
+	t->state.lack = lack_of(r);
 	t->refused = true;
 	return r;
 }
@@ -239,6 +262,9 @@ int hosttarget_read(struct hosttarget *t, struct hosttarget_place *place, int64_
 	reading->error_ns = (after_ns - before_ns) / 2;
 	fill(reading, counts);
 	t->state.path = reading->has & HOST_HAS_REASONS ? HOST_PATH_REASONS : HOST_PATH_EXITS;
+	t->state.lack = reading->has & HOST_HAS_REASONS ? HOST_LACK_NOTHING :
+			counts->table_error		    ? HOST_LACK_TABLE :
+							      HOST_LACK_SERIES;
 	t->state.has_poll_exits = true;
 	t->state.poll_exits = 0;
 	look_at_process(t, place);
@@ -274,6 +300,8 @@ static void note_silence(struct hosttarget *t, const struct virtstats_domain *an
 			 "libvirt 8.10 have",
 			 t->vm.name);
 		t->state.path = HOST_PATH_NONE;
+		if (t->state.lack == HOST_LACK_NOTHING)
+			t->state.lack = HOST_LACK_COUNTERS;
 	}
 }
 

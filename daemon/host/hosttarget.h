@@ -51,9 +51,22 @@ struct host_reading {
 	struct host_reason reasons[];
 };
 
+/* Why the host has no exits by reason of a VM, or none at all. */
+enum host_lack {
+	HOST_LACK_NOTHING,	/* it has, or nobody has looked yet */
+	HOST_LACK_RIGHTS,	/* KVM's debugfs may not be read */
+	HOST_LACK_DEBUGFS,	/* it is not there: not mounted, or KVM is not loaded */
+	HOST_LACK_VM,		/* the VM is not in there, as far as its process is known */
+	HOST_LACK_ONE,		/* its process has several VMs */
+	HOST_LACK_SERIES,	/* KVM has only a total */
+	HOST_LACK_TABLE,	/* KVM's table cannot be used */
+	HOST_LACK_COUNTERS,	/* nor has libvirt any */
+};
+
 /* How a VM's counters are read, and whether its QEMU answers. */
 struct host_state {
 	enum host_path path;
+	enum host_lack lack;
 	bool has_poll_exits;
 	double poll_exits;		/* that one reading causes */
 	int64_t stuck_since_ns;		/* CLOCK_REALTIME; 0: QEMU answers, as far as is known */

@@ -112,14 +112,15 @@ static void test_table(void)
 	ok(r->reasons_count == 3 && r->reasons[1].reason == 0x1e && r->reasons[1].count == 7 &&
 		   r->reasons[1].handling_cycles == 80 && r->reasons[1].away_cycles == 90,
 	   "its reasons");
-	ok(t->state.path == HOST_PATH_REASONS && t->state.has_poll_exits &&
-		   t->state.poll_exits == 0,
+	ok(t->state.path == HOST_PATH_REASONS && t->state.lack == HOST_LACK_NOTHING &&
+		   t->state.has_poll_exits && t->state.poll_exits == 0,
 	   "that costs nothing");
 	free(r);
 	put_text("kvm/42-9/exit_reasons", "new form\n");
 	r = NULL;
 	ok(hosttarget_read(t, &place, S, &r) == 0 && r->exits == 99 && r->has == 0 &&
-		   t->state.path == HOST_PATH_EXITS && t->table_said,
+		   t->state.path == HOST_PATH_EXITS && t->state.lack == HOST_LACK_TABLE &&
+		   t->table_said,
 	   "a table of another form: exits are left");
 	free(r);
 	put_text("kvm/42-9/exit_reasons", TABLE);
@@ -144,6 +145,7 @@ static void test_end(void)
 	take_away("run/g.pid");
 	for (int64_t now = S; tries < 20 && hosttarget_read(t, &place, now, &r) == -EAGAIN; tries++)
 		now = t->search_ns;
+	ok(t->state.lack == HOST_LACK_VM, "it is not found");
 	ok(tries > 1 && tries < 6, "it is looked for a few times (%d), then libvirt has to do", tries);
 	put_text("run/g.pid", "42");
 	set_up();
@@ -173,13 +175,18 @@ static void test_unreadable(void)
 	struct host_reading *r = NULL;
 
 	nowhere.debugfs = "/nowhere/at/all";
-	ok(hosttarget_read(t, &nowhere, 0, &r) == -ENOENT && nowhere.unreadable_said,
+	ok(hosttarget_read(t, &nowhere, 0, &r) == -ENOENT && nowhere.unreadable_said &&
+		   t->state.lack == HOST_LACK_DEBUGFS,
 	   "debugfs that is not there is said");
 	ok(hosttarget_read(t, &nowhere, S, &r) == -ESRCH, "libvirt has to do at once");
 	hosttarget_free(t);
 	nowhere.pid_dir = "";
 	t = hosttarget_new(&domain, 0);
-	ok(hosttarget_read(t, &nowhere, 0, &r) == -ESRCH, "likewise domains of another host");
+	ok(hosttarget_read(t, &nowhere, 0, &r) == -ESRCH && t->state.lack == HOST_LACK_VM,
+	   "likewise domains of another host");
+	ok(lack_of(-EACCES) == HOST_LACK_RIGHTS && lack_of(-EPERM) == HOST_LACK_RIGHTS &&
+		   lack_of(-ENOTUNIQ) == HOST_LACK_ONE,
+	   "what else may be lacking");
 	hosttarget_free(t);
 }
 
@@ -257,7 +264,9 @@ static void test_libvirt(void)
 		ok(!hosttarget_is_silent(t), "it may have counters");
 		ok(!hosttarget_answer(t, &place, &nothing, true), "no reading");
 	}
-	ok(hosttarget_is_silent(t) && t->state.path == HOST_PATH_NONE, "it has none");
+	ok(hosttarget_is_silent(t) && t->state.path == HOST_PATH_NONE &&
+		   t->state.lack == HOST_LACK_COUNTERS,
+	   "it has none");
 	answer.answer = VIRTSTATS_OCCUPIED;
 	answer.readings = 0;
 	answer.occupied_ms = 9000;
