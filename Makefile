@@ -132,7 +132,7 @@ install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, comple
 	$(call place,daemon/systemd/*.service daemon/systemd/*.socket,$(UNITDIR))
 	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
 	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
-	$(call place,daemon/systemd/*.conf daemon/metrics/*.json daemon/metrics/*.yml,$(DOCDIR)/vmexitd/examples)
+	$(call place,daemon/systemd/*.conf daemon/metrics/*.json daemon/metrics/*.yml daemon/http/nginx.conf,$(DOCDIR)/vmexitd/examples)
 
 install-sqlite3: daemon-all ## vmexit.so, which vmexitctl sql gives to sqlite3
 	install -d $(DESTDIR)$(PREFIX)/lib/vmexit
@@ -151,18 +151,6 @@ install-agent: agent-all ## in a guest: vmexit-agent, unit, udev rule, initramfs
 uninstall: ## take away what install put there; configuration and data stay
 	root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && $(MAKE) install DESTDIR="$$root" && \
 		cd "$$root" && find . -type f ! -path './$(SYSCONFDIR:/%=%)/vmexit/*' -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f
-install: all ## programs, vmexit.so, completions and man pages below DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
-	install -m 755 build/vmexitd build/vmexit-agent $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
-	install -D -m 644 build/vmexit.so $(DESTDIR)$(PREFIX)/lib/vmexit/vmexit.so
-	install -D -m 644 daemon/ctl/completion/vmexitctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmexitctl
-	install -D -m 644 daemon/ctl/completion/_vmexitctl $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_vmexitctl
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/vmexitd/examples daemon/metrics/prometheus.yml daemon/metrics/alerts.yml daemon/metrics/dashboard.json
-	for page in daemon/*.[578] daemon/ctl/*.1 daemon/sql/*.7 guest-agent/*.[58] guest-agent/shared/*.7; do \
-		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; \
-	done
-
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 
