@@ -2,6 +2,7 @@
 /* vmexitd: stores the VM exits of KVM guests over time and serves them. */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "daemon/base/config.h"
 #include "daemon/http/http.h"
 #include "daemon/base/loop.h"
+#include "daemon/base/service.h"
 #include "daemon/http/operate.h"
 #include "daemon/stats/gslerrors.h"
 #include "daemon/version.h"
@@ -40,6 +42,10 @@ struct parts {
 	int signal_fd;
 	int signal_watch;
 	int flush_timer;
+	int alive_timer;
+	int given[SERVICE_SOCKETS];	/* by the service manager, until http has them */
+	char status[PATH_MAX + 64];	/* while all is well */
+	int store_error;		/* as the service manager knows */
 	struct calmclock calm;
 };
 
@@ -88,6 +94,17 @@ static void work_for_a_while(struct store *store)
 		;
 }
 
+static void tell_store(struct parts *p, int error)
+{
+	char text[128];
+
+	if (error == p->store_error)
+		return;
+	p->store_error = error;
+	snprintf(text, sizeof(text), "nothing is stored: %s", strerror(-error));
+	service_status(error ? text : p->status);
+}
+
 static void on_flush(void *ctx)
 {
 	struct parts *p = ctx;
@@ -97,6 +114,7 @@ static void on_flush(void *ctx)
 	/* HTTP first: who is told that something is stored finds it there. */
 	store_get_stats(p->store, &stats);
 	http_flushed(p->http, what, &stats);
+	tell_store(p, stats.error);
 	if (what > 0)
 		collect_committed(p->collect);
 	store_set_age(p->store, age_now_ns(&p->calm));
@@ -183,13 +201,32 @@ static int start_http(struct parts *p)
 		.listen = c->listen,
 		.allowed_hosts = c->allowed_hosts,
 		.api_socket = c->api_socket,
+		.page_fd = p->given[SERVICE_PAGE],
+		.api_fd = p->given[SERVICE_API],
 		.gnuplot = c->gnuplot,
 		.vitals = p->vitals,
 		.orders = operate_orders(p->operate),
 	};
 
 	store_get_stats(p->store, &settings.stats);
+	p->given[SERVICE_PAGE] = p->given[SERVICE_API] = -1;
 	return http_new(&settings, &p->http);
+}
+
+static void on_alive(void *ctx)
+{
+	(void)ctx;
+	service_alive();
+}
+
+static int start_alive(struct parts *p)
+{
+	int ms = service_alive_ms();
+
+	if (ms == 0)
+		return 0;
+	p->alive_timer = loop_add_timer(ms, on_alive, p);
+	return p->alive_timer < 0 ? p->alive_timer : 0;
 }
 
 static int start(struct parts *p)
@@ -222,11 +259,23 @@ static int start(struct parts *p)
 	if (r < 0)
 		return r;
 	p->flush_timer = loop_add_timer(c->commit_interval_ms, on_flush, p);
-	return p->flush_timer < 0 ? p->flush_timer : 0;
+	return p->flush_timer < 0 ? p->flush_timer : start_alive(p);
+}
+
+static void tell_ready(struct parts *p)
+{
+	const char *page = http_page(p->http);
+
+	snprintf(p->status, sizeof(p->status), "%s%s%s%s", page ? "serving http://" : "storing in ",
+		 page ? page : "", page ? "/ from " : "", p->config.database);
+	log_notice("%s", p->status);
+	service_ready(p->status);
 }
 
 static void stop(struct parts *p)
 {
+	if (p->alive_timer >= 0)
+		loop_remove_timer(p->alive_timer);
 	if (p->flush_timer >= 0)
 		loop_remove_timer(p->flush_timer);
 	domains_free(p->domains);
@@ -245,12 +294,17 @@ static void stop(struct parts *p)
 		loop_remove_fd(p->signal_watch);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
+	for (int i = 0; i < SERVICE_SOCKETS; i++) {
+		if (p->given[i] >= 0)
+			close(p->given[i]);
+	}
 	config_done(&p->config);
 }
 
 int main(int argc, char **argv)
 {
-	struct parts p = { .signal_fd = -1, .signal_watch = -1, .flush_timer = -1 };
+	struct parts p = { .signal_fd = -1, .signal_watch = -1, .flush_timer = -1, .alive_timer = -1,
+			   .given = { -1, -1 } };
 	enum config_action action;
 	int r;
 
@@ -270,15 +324,14 @@ int main(int argc, char **argv)
 	}
 	if (p.config.verbose)
 		log_init("vmexitd", LOG_INFO);
-	r = start(&p);
+	r = service_take_sockets(p.given);
+	if (r == 0)
+		r = start(&p);
 	if (r == 0) {
-		if (strcmp(p.config.listen, "off") != 0)
-			log_notice("serving http://%s/ from %s", p.config.listen,
-				   p.config.database);
-		else
-			log_notice("storing in %s", p.config.database);
+		tell_ready(&p);
 		r = loop_run();
 	}
+	service_stopping();
 	stop(&p);
 	/* A setting that only its user could judge. */
 	return r == -EINVAL ? 2 : r < 0 ? 1 : 0;

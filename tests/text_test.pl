@@ -55,6 +55,7 @@ my %homes = (
 	'gsl/gsl_statistics_double.h' => qr{^daemon/stats/\w+\.c$},
 	'curl/curl.h' => qr{^daemon/ctl/(client|link)\.c$},
 	'curses.h' => qr{^daemon/ctl/(topscreen|terminfo)\.c$},
+	'systemd/sd-daemon.h' => qr{^daemon/base/service\.c$},
 	'ini.h' => qr{^(daemon/base/config|guest-agent/options)\.c$},
 );
 for my $header (sort keys %homes) {

@@ -11,7 +11,6 @@
 #include "daemon/http/change.h"
 #include "daemon/http/httplater.h"
 #include "daemon/http/httpsend.h"
-#include "daemon/http/listen.h"
 #include "guest-agent/shared/log.h"
 
 #define CONNECTIONS_MAX 600
@@ -240,17 +239,23 @@ static void on_log(void *cls, const char *fmt, va_list ap)
 static int open_tcp(struct http *http)
 {
 	const char *text = http->settings->listen;
-	const char *port;
 	int fd, r;
 
-	if (strcmp(text, "off") == 0)
+	if (http->tcp.fd < 0 && strcmp(text, "off") == 0)
 		return 0;
-	fd = listen_tcp(text, &port);
-	if (fd < 0)
-		return fd;
-	http->tcp.fd = fd;
+	if (http->tcp.fd < 0) {
+		fd = listen_tcp(text);
+		if (fd < 0)
+			return fd;
+		http->tcp.fd = fd;
+	}
+	r = listen_tcp_text(http->tcp.fd, http->page);
+	if (r < 0)
+		return r;
+	if (http->settings->page_fd >= 0)
+		listen_tcp_given(http->page, text);
 	hostnames_add_loopback(&http->hostnames);
-	r = hostnames_add(&http->hostnames, text, NULL);
+	r = hostnames_add(&http->hostnames, http->page, NULL);
 	return r < 0 ? r : hostnames_add_list(&http->hostnames, http->settings->allowed_hosts);
 }
 
@@ -258,12 +263,13 @@ static int open_local(struct http *http)
 {
 	int fd;
 
-	if (strcmp(http->settings->api_socket, "off") == 0)
+	if (http->local.fd >= 0 || strcmp(http->settings->api_socket, "off") == 0)
 		return 0;
 	fd = listen_local(http->settings->api_socket);
 	if (fd < 0)
 		return fd;
 	http->local.fd = fd;
+	http->api_is_ours = true;
 	return 0;
 }
 
@@ -293,16 +299,24 @@ static int start(struct http *http, struct http_listener *listener)
 	return 0;
 }
 
+static void close_given(const struct http_settings *settings)
+{
+	if (settings->page_fd >= 0)
+		close(settings->page_fd);
+	if (settings->api_fd >= 0)
+		close(settings->api_fd);
+}
+
 int http_new(const struct http_settings *settings, struct http **ret_http)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	int r;
 
-	if (!http)
-		return -ENOMEM;
-	http->settings = malloc(sizeof(*http->settings));
-	if (!http->settings) {
+	if (http)
+		http->settings = malloc(sizeof(*http->settings));
+	if (!http || !http->settings) {
 		free(http);
+		close_given(settings);
 		return -ENOMEM;
 	}
 	*http->settings = *settings;
@@ -312,8 +326,8 @@ int http_new(const struct http_settings *settings, struct http **ret_http)
 	peer_rule_init(&http->peers);
 	pthread_mutex_init(&http->lock, NULL);
 	pthread_cond_init(&http->drawn, NULL);
-	http->tcp = (struct http_listener){ .http = http, .tcp = true, .fd = -1 };
-	http->local = (struct http_listener){ .http = http, .fd = -1 };
+	http->tcp = (struct http_listener){ .http = http, .tcp = true, .fd = settings->page_fd };
+	http->local = (struct http_listener){ .http = http, .fd = settings->api_fd };
 	r = open_tcp(http);
 	if (r == 0)
 		r = open_local(http);
@@ -355,7 +369,7 @@ void http_free(struct http *http)
 	while (http->drawing > 0 || http->thinking > 0)
 		pthread_cond_wait(&http->drawn, &http->lock);
 	pthread_mutex_unlock(&http->lock);
-	if (http->local.fd >= 0)
+	if (http->api_is_ours)
 		(void)unlink(http->settings->api_socket);
 	stop(&http->tcp);
 	stop(&http->local);
@@ -366,6 +380,11 @@ void http_free(struct http *http)
 	pthread_mutex_destroy(&http->lock);
 	free(http->settings);
 	free(http);
+}
+
+const char *http_page(const struct http *http)
+{
+	return *http->page ? http->page : NULL;
 }
 
 void http_flushed(struct http *http, int what, const struct store_stats *stats)

@@ -14,6 +14,7 @@
 #include "daemon/http/answercache.h"
 #include "daemon/http/api.h"
 #include "daemon/http/hostnames.h"
+#include "daemon/http/listen.h"
 #include "daemon/http/live.h"
 #include "daemon/http/peer.h"
 
@@ -38,6 +39,8 @@ struct http {
 	struct http_settings *settings;
 	const char *gnuplot, *database;
 	struct hostnames hostnames;	/* answered over TCP */
+	char page[LISTEN_TEXT_MAX];	/* where TCP is listened on; "": nowhere */
+	bool api_is_ours;		/* the Unix socket's file, to be removed */
 	struct recent *recent;
 	struct live *live;
 	struct peer_rule peers;		/* who may change something */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +20,7 @@
 #define BACKLOG 64
 
 static int parse_address(const char *text, struct sockaddr_storage *ret_address,
-			socklen_t *ret_len, const char **ret_port)
+			 socklen_t *ret_len)
 {
 	const char *colon = strrchr(text, ':');
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_address;
@@ -34,7 +35,6 @@ static int parse_address(const char *text, struct sockaddr_storage *ret_address,
 		return -EINVAL;
 	memcpy(address, text, len);
 	address[len] = '\0';
-	*ret_port = colon + 1;
 	if (inet_pton(AF_INET, address, &in->sin_addr) == 1) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(port);
@@ -85,22 +85,63 @@ static int bind_socket(const struct sockaddr *address, socklen_t len, const char
 	return r;
 }
 
-int listen_tcp(const char *text, const char **ret_port)
+static void warn_of_others(const struct sockaddr_storage *address, const char *text)
+{
+	if (!is_loopback(address))
+		log_warning("listening on %s, which is not loopback: anyone who reaches it can "
+			    "watch all VMs",
+			    text);
+}
+
+int listen_tcp(const char *text)
 {
 	struct sockaddr_storage address;
 	socklen_t len;
 
-	if (parse_address(text, &address, &len, ret_port) < 0) {
+	if (parse_address(text, &address, &len) < 0) {
 		log_error("listen = '%s' is neither ADDRESS:PORT (127.0.0.1:20479, [::1]:20479) "
 			  "nor 'off'",
 			  text);
 		return -EINVAL;
 	}
-	if (!is_loopback(&address))
-		log_warning("listening on %s, which is not loopback: anyone who reaches it can "
-			    "watch all VMs",
-			    text);
+	warn_of_others(&address, text);
 	return bind_socket((struct sockaddr *)&address, len, text);
+}
+
+int listen_tcp_text(int fd, char ret_text[LISTEN_TEXT_MAX])
+{
+	struct sockaddr_storage address = { 0 };
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+	struct sockaddr_in *in = (struct sockaddr_in *)&address;
+	bool v6;
+	char text[INET6_ADDRSTRLEN];
+	socklen_t len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0) {
+		int error = errno;
+
+		log_error("the page's socket does not tell its address: %s", strerror(error));
+		return -error;
+	}
+	v6 = address.ss_family == AF_INET6;
+	inet_ntop(address.ss_family, v6 ? (void *)&in6->sin6_addr : (void *)&in->sin_addr, text,
+		  sizeof(text));
+	snprintf(ret_text, LISTEN_TEXT_MAX, v6 ? "[%s]:%u" : "%s:%u", text,
+		 ntohs(v6 ? in6->sin6_port : in->sin_port));
+	return 0;
+}
+
+void listen_tcp_given(const char *text, const char *setting)
+{
+	struct sockaddr_storage address;
+	socklen_t len;
+
+	if (parse_address(text, &address, &len) == 0)
+		warn_of_others(&address, text);
+	if (strcmp(text, setting) != 0)
+		log_warning("listen = '%s' has no effect: the service manager gives a socket on %s, "
+			    "change ListenStream= of its socket unit or disable that",
+			    setting, text);
 }
 
 /* A socket that a daemon left behind is in the way; one that answers is in use. */
