@@ -2,6 +2,7 @@
 #include "daemon/host/hosttarget.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,11 +75,18 @@ void hosttarget_change(struct hosttarget *t, const struct host_vm *vm, int64_t n
 
 static void say_unreadable(struct hosttarget_place *place, int error)
 {
+	const char *remedy = "";
+
+	if (error == EACCES || error == EPERM)
+		remedy = "; PRIVILEGES in vmexitd(8) says who may";
+	else if (error == ENOENT)
+		remedy = "; is debugfs mounted, and was KVM loaded before vmexitd was started?";
 	if (!place->unreadable_said)
-		log_line(place->alone ? LOG_WARNING : LOG_INFO, "%s cannot be read: %s; %s",
+		log_line(place->alone ? LOG_WARNING : LOG_NOTICE, "%s cannot be read: %s; %s%s",
 			 place->debugfs, strerror(error),
-			 place->alone ? "there are no host counters (is debugfs mounted? is this root?)"
-				      : "counters come from libvirt, without reasons");
+			 place->alone ? "there are no host counters"
+				      : "the host's counters come from libvirt, without exit reasons",
+			 remedy);
 	place->unreadable_said = true;
 }
 
@@ -132,7 +140,8 @@ static int search(struct hosttarget *t, struct hosttarget_place *place, int64_t 
 	}
 	if (now_ns < t->search_ns)
 		return t->searches < SEARCHES_MAX ? -EAGAIN : -ESRCH;
-	r = access(place->debugfs, R_OK | X_OK) < 0 ? -errno : find_process(t, place, &pid);
+	/* With the rights that a file is opened with: of a user that has a capability, too. */
+	r = faccessat(AT_FDCWD, place->debugfs, R_OK | X_OK, AT_EACCESS) < 0 ? -errno : find_process(t, place, &pid);
 	if (r == 0)
 		r = kvmdebugfs_open(place->debugfs, place->proc, pid, &t->debugfs);
 	if (r == 0)

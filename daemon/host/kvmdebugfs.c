@@ -215,7 +215,10 @@ static long fd_of_entry(const char *entry, pid_t pid)
 	return errno || *end || fd > INT_MAX ? -1 : fd;
 }
 
-/* That the process of now holds that VM, and is not another with an old one's number. */
+/*
+ * That the process of now holds that VM, and is not another with an old one's number. Only
+ * root sees what another user's process holds; to others the directory's name has to do.
+ */
 static bool holds_vm(const char *proc, pid_t pid, long fd)
 {
 	char path[PATH_MAX], target[64];
@@ -223,6 +226,8 @@ static bool holds_vm(const char *proc, pid_t pid, long fd)
 
 	snprintf(path, sizeof(path), "%s/%ld/fd/%ld", proc, (long)pid, fd);
 	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0 && (errno == EACCES || errno == EPERM))
+		return true;
 	target[n > 0 ? n : 0] = '\0';
 	return strcmp(target, "anon_inode:kvm-vm") == 0;
 }

@@ -3,6 +3,7 @@
 
 #include <ftw.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "guest-agent/shared/tap.h"
 
@@ -189,6 +190,43 @@ static void test_finding(void)
 	ok(kvmdebugfs_open("/nowhere/at/all", "/proc", 42, &vm) == -ENOENT, "no debugfs");
 }
 
+/* What find() returns to a user who may not see what a process holds. */
+static int find_unseen(pid_t pid)
+{
+	char full[PATH_MAX];
+	int status;
+	pid_t other;
+
+	snprintf(full, sizeof(full), "%s/proc/42/fd", top);
+	(void)chmod(full, 0);
+	(void)chmod(top, 0755);
+	other = fork();
+	if (other == 0) {
+		struct kvmdebugfs *vm = NULL;
+		int r;
+
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(255);
+		r = find(pid, &vm);
+		kvmdebugfs_close(vm);
+		_exit(-r);
+	}
+	(void)waitpid(other, &status, 0);
+	(void)chmod(full, 0755);
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static void test_unseen(void)
+{
+	char full[PATH_MAX];
+
+	ok(find_unseen(42) == -ENOTUNIQ, "who may not see what a process holds takes no wrong one");
+	snprintf(full, sizeof(full), "%s/kvm/42-12", top);
+	(void)rmdir(full);
+	ok(find_unseen(42) == 0, "but the only one by its name");
+	ok(find_unseen(43) == -ESRCH, "and none where there is none");
+}
+
 static void test_reading(void)
 {
 	char full[PATH_MAX];
@@ -237,6 +275,7 @@ int main(void)
 	test_pieces();
 	if (ok(mkdtemp(top), "a directory")) {
 		test_finding();
+		test_unseen();
 		test_reading();
 		nftw(top, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	}

@@ -95,18 +95,11 @@ static bool names_qemu(const char *exe)
 	return strstr(base, "qemu-") || strcmp(base, "qemu") == 0 || strcmp(base, "kvm") == 0;
 }
 
-/* "-uuid", @uuid as two words of the command line. */
-static bool has_uuid(const char *proc, pid_t pid, const char *uuid)
+/* "-uuid", @uuid as two words of the command line of @n bytes. */
+static bool has_uuid(const char *words, ssize_t n, const char *uuid)
 {
-	_cleanup_free_ char *words = malloc(CMDLINE_MAX);
-	char path[PATH_MAX];
 	bool next = false;
-	ssize_t n;
 
-	if (!words)
-		return false;
-	snprintf(path, sizeof(path), "%s/%ld/cmdline", proc, (long)pid);
-	n = read_file(path, 0, words, CMDLINE_MAX);
 	for (ssize_t at = 0; at < n; at += strlen(words + at) + 1) {
 		if (next)
 			return strcasecmp(words + at, uuid) == 0;
@@ -117,15 +110,26 @@ static bool has_uuid(const char *proc, pid_t pid, const char *uuid)
 
 bool qemuproc_is(const char *proc, pid_t pid, const char *uuid)
 {
+	_cleanup_free_ char *words = malloc(CMDLINE_MAX);
 	char path[PATH_MAX], exe[PATH_MAX];
-	ssize_t n;
+	ssize_t n, exe_len;
 
-	snprintf(path, sizeof(path), "%s/%ld/exe", proc, (long)pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
-	if (n <= 0)
+	if (!words)
 		return false;
-	exe[n] = '\0';
-	return names_qemu(exe) && (!uuid || has_uuid(proc, pid, uuid));
+	snprintf(path, sizeof(path), "%s/%ld/exe", proc, (long)pid);
+	exe_len = readlink(path, exe, sizeof(exe) - 1);
+	if (exe_len <= 0 && errno != EACCES && errno != EPERM)
+		return false;
+	exe[exe_len > 0 ? exe_len : 0] = '\0';
+	snprintf(path, sizeof(path), "%s/%ld/cmdline", proc, (long)pid);
+	n = read_file(path, 0, words, CMDLINE_MAX);
+	/*
+	 * Of another user's process only root may see the program; the command line's first
+	 * word is what it was started as. Whose process @pid is told somebody to be trusted.
+	 */
+	if (exe_len <= 0 && n > 0)
+		snprintf(exe, sizeof(exe), "%s", words);
+	return names_qemu(exe) && (!uuid || has_uuid(words, n, uuid));
 }
 
 /*

@@ -25,7 +25,11 @@ int qemuproc_dir(const char *uri, char *buf, size_t size);
 int qemuproc_find(const char *proc, const char *dir, const char *name, const char *uuid,
 		  pid_t *ret_pid);
 
-/* True if @pid is a QEMU; with @uuid not NULL, one with that on its command line. */
+/*
+ * True if @pid is a QEMU; with @uuid not NULL, one with that on its command line. Who may not
+ * see its program goes by the command line alone, which a process can write itself: @pid is
+ * to come from libvirt or the kernel.
+ */
 bool qemuproc_is(const char *proc, pid_t pid, const char *uuid);
 
 /*

@@ -2,7 +2,10 @@
 #include "daemon/host/qemuproc.c"
 
 #include <ftw.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "guest-agent/shared/tap.h"
 
@@ -160,15 +163,89 @@ static void test_stat(void)
 	ok(!qemuproc_is("/proc", getpid(), NULL), "which is no QEMU");
 }
 
+#define AS_QEMU "as-qemu"
+
+/* A process whose program others may not see, called as its first word says. */
+static pid_t start_hidden(const char *called, int *ret_fd)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(fds) < 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		(void)dup2(fds[1], 1);
+		close(fds[0]);
+		execl("/proc/self/exe", called, "-uuid", UUID, AS_QEMU, NULL);
+		_exit(1);
+	}
+	close(fds[1]);
+	/* Until it is what it shall be. */
+	(void)!read(fds[0], &byte, 1);
+	*ret_fd = fds[0];
+	return pid;
+}
+
+static int be_hidden(void)
+{
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)!write(1, "", 1);
+	pause();
+	return 0;
+}
+
+/* As a user without any rights would see it. */
+static bool is_for_others(pid_t pid, const char *uuid)
+{
+	int status;
+	pid_t other = fork();
+
+	if (other == 0) {
+		char path[64], exe[64];
+
+		if (geteuid() == 0 && (setgid(65534) < 0 || setuid(65534) < 0))
+			_exit(2);
+		snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+		if (readlink(path, exe, sizeof(exe)) >= 0 || errno != EACCES)
+			_exit(3);
+		_exit(qemuproc_is("/proc", pid, uuid));
+	}
+	(void)waitpid(other, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+static void test_hidden(void)
+{
+	int fd, other_fd;
+	pid_t qemu = start_hidden("/usr/bin/qemu-system-x86_64", &fd);
+	pid_t other = start_hidden("/usr/bin/sleep", &other_fd);
+
+	ok(is_for_others(qemu, UUID), "a QEMU whose program may not be seen, by its command line");
+	ok(is_for_others(qemu, NULL), "whatever its UUID");
+	ok(!is_for_others(qemu, "76d86578-6974-4000-8000-000000000002"), "but not another domain's");
+	ok(!is_for_others(other, UUID), "nor one that is called otherwise");
+	kill(qemu, SIGKILL);
+	kill(other, SIGKILL);
+	(void)waitpid(qemu, NULL, 0);
+	(void)waitpid(other, NULL, 0);
+	close(fd);
+	close(other_fd);
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[argc - 1], AS_QEMU) == 0)
+		return be_hidden();
 	test_dir();
+	test_hidden();
 	if (ok(mkdtemp(top), "a directory")) {
 		snprintf(proc, sizeof(proc), "%s/proc", top);
 		snprintf(dir, sizeof(dir), "%s/run", top);

@@ -72,11 +72,13 @@ static void report(struct channel *c, enum vm_agent agent, int error)
 	if (c->reported == agent && c->reported_errno == error)
 		return;
 	if (error)
-		snprintf(text, sizeof(text), "cannot connect to %s: %s", c->path, strerror(error));
+		snprintf(text, sizeof(text), "cannot connect to %s: %s%s", c->path, strerror(error),
+			 error == EACCES ? "; see PRIVILEGES in vmexitd(8)" : "");
 	c->reported = agent;
 	c->reported_errno = error;
 	if (error)
-		log_info("'%s': %s, will retry", c->name, text);
+		/* Nothing but a user can change rights. */
+		log_line(error == EACCES ? LOG_WARNING : LOG_INFO, "'%s': %s, will retry", c->name, text);
 	else
 		log_info("'%s': agent %s", c->name,
 			 agent == AGENT_CONNECTED ? "is there" : "is silent, waiting for it");

@@ -126,7 +126,8 @@ void attach_run(const char *uri, const char *uuid, bool remove, struct attach_re
 
 	*ret_result = (struct attach_result){ .status = 200 };
 	if (!conn) {
-		fail_libvirt(ret_result, "cannot connect to libvirt for a change");
+		fail_libvirt(ret_result, "cannot connect to libvirt for a change (PRIVILEGES in "
+					 "vmexitd(8) says what it needs)");
 		ret_result->status = 503;
 		return;
 	}

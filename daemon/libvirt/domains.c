@@ -361,8 +361,8 @@ static void on_opened(void *job)
 		use_connection(d);
 	} else {
 		if (!d->complained)
-			log_error("libvirt: %s: %s; is libvirtd running, may this user connect? "
-				  "will retry",
+			log_error("libvirt: %s: %s; is libvirtd running, may this user connect "
+				  "(PRIVILEGES in vmexitd(8))? will retry",
 				  d->uri, o->error);
 		d->complained = true;
 		loop_update_timer(d->timer, RETRY_MS);
