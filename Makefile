@@ -131,6 +131,7 @@ install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, comple
 	$(call place,daemon/*.[578] daemon/ctl/*.1 guest-agent/shared/*.7,man)
 	$(call place,daemon/systemd/*.service daemon/systemd/*.socket,$(UNITDIR))
 	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vmexit daemon/systemd/vmexitd-join
 	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
 	$(call place,daemon/systemd/*.conf daemon/metrics/*.json daemon/metrics/*.yml daemon/http/nginx.conf,$(DOCDIR)/vmexitd/examples)
 

@@ -348,6 +348,16 @@ for my $option (grep { !$seen{$_}++ } @options) {
 	ok($man8 =~ /Fl (?:v , )?-\Q$option\E\b/ && $man5 =~ /^\.It Cm \Q$key\E$/m, "--$option is in both man pages");
 }
 
+# The example has every setting with its default, and all of them may be taken as they stand.
+my $example = slurp("$FindBin::Bin/../daemon/systemd/vmexitd.conf");
+my %example = $example =~ /^#([a-z0-9_]+) = ?(.*)$/mg;
+my %default = map { my ($option) = /^ +--([a-z0-9-]+)/; (my $key = $option) =~ tr/-/_/; ($key => /\[([^\]]+)\]$/ ? $1 : '') } grep { /^ +--/ } split /\n/, $help;
+$default{verbose} = 'no';
+$default{channel} = $example{channel};
+is_deeply(\%example, \%default, 'the example configuration has them all, with their defaults');
+{ open(my $f, '>', "$dir/example.conf"); print $f $example =~ s/^#(?=[a-z0-9_]+ =)//mgr }
+refused(1, qr/make its directory/, 'which can be taken as they are', "--config=$dir/example.conf", "--database=$dir/none/o.db", @other);
+
 # ---- an end, and a gnuplot that hangs ----
 is(stop('daemon', 'TERM'), 0, 'SIGTERM ends the daemon cleanly');
 ok(!-e "$dir/api.sock", 'its socket is gone');
