@@ -8,6 +8,7 @@
 #include "daemon/store/db.h"
 #include "daemon/store/forget.h"
 #include "daemon/store/seal.h"
+#include "daemon/store/sent.h"
 #include "daemon/store/usage.h"
 #include "guest-agent/shared/log.h"
 
@@ -172,6 +173,9 @@ static int drop(struct expire *e, struct step *step, const struct archive_of *of
 
 	if (r == 0)
 		r = archive_drop(e->blocks->archive, of, entry);
+	if (r == 0 && of->tier == 0)
+		r = sent_lose(e->blocks->db, of->boot, of->source, entry->from_sequence,
+			      entry->to_sequence, entry->samples);
 	step->chunks++;
 	step->bytes += entry->bytes;
 	step->is_full = r > 0 || step->chunks == CHUNKS_MAX || step->bytes >= BYTES_MAX;

@@ -172,6 +172,20 @@ static const char ages[] =
 	"CREATE INDEX mark_age ON mark (t_ns);"
 	"CREATE INDEX gap_age ON gap (to_ns);";
 
+/* How far samples were sent; of a VM that is no more nobody asks. */
+static const char sent[] =
+	"CREATE TABLE sent ("
+	" vm INTEGER NOT NULL,"		/* 0: sending has begun */
+	" source INTEGER NOT NULL,"
+	" boot INTEGER NOT NULL,"	/* its number */
+	" sequence INTEGER NOT NULL,"
+	" t_ms INTEGER NOT NULL,"	/* sent.h */
+	" lost INTEGER NOT NULL DEFAULT 0,"	/* samples */
+	" PRIMARY KEY (vm, source)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TRIGGER sent_forget AFTER DELETE ON vm BEGIN"
+	" DELETE FROM sent WHERE vm = OLD.id; END;";
+
 static int write_schema(sqlite3 *db, int64_t from)
 {
 	char version[128];
@@ -187,8 +201,10 @@ static int write_schema(sqlite3 *db, int64_t from)
 		r = db_exec(db, ages, "cannot make the tables");
 	if (from < 3 && r == 0)
 		r = db_exec(db, counts, "cannot make the tables");
-	if (from > 0 && r == 0)
+	if (from > 0 && from < 3 && r == 0)
 		r = migrate_samples(db);
+	if (from < 4 && r == 0)
+		r = db_exec(db, sent, "cannot make the tables");
 	if (r < 0)
 		return r;
 	snprintf(version, sizeof(version), "PRAGMA application_id = %d; PRAGMA user_version = %d;",

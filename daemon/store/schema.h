@@ -9,7 +9,7 @@
 struct sqlite3;
 
 #define SCHEMA_APPLICATION_ID 0x564d5878	/* "VMXx" */
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 /*
  * Make the tables in an empty @db, or bring an older version's up to date, in one

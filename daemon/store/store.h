@@ -17,6 +17,7 @@
 
 #include "daemon/base/record.h"
 #include "daemon/store/expire.h"
+#include "daemon/store/sent.h"
 
 struct store;
 
@@ -93,6 +94,12 @@ int store_add_quarantine(struct store *store, struct boot *boot, const struct ra
 int store_retract(struct store *store, struct boot *boot, uint64_t after,
 		  enum quarantine_cause cause);
 
+/*
+ * How far a VM's samples were sent: committed with the next flush. Not of a VM that is not
+ * stored yet. Returns 0 or -ENOMEM.
+ */
+int store_sent(struct store *store, const struct sent *sent);
+
 /* True while store_add() would refuse. */
 bool store_is_full(const struct store *store);
 
@@ -102,7 +109,7 @@ bool store_is_full(const struct store *store);
 
 /*
  * Commit what waits. Returns STORE_SAMPLES and STORE_RECORDS as they apply, 0 if
- * nothing waited, -errno if it waits still. @now_ns is host time, for the
+ * neither waited, -errno if it waits still. @now_ns is host time, for the
  * statistics.
  */
 int store_flush(struct store *store, int64_t now_ns);
