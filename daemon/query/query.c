@@ -18,6 +18,7 @@ enum {
 	STMT_VM_BY_ID,
 	STMT_BOOTS,
 	STMT_BOOT,
+	STMT_BOOT_FROM,
 	STMT_BOOT_BY_ID,
 	STMT_LAST_ID,
 	STMT_BEGIN,
@@ -44,6 +45,8 @@ static const char *const sql[STMTS] = {
 	[STMT_BOOTS] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ? ORDER BY number DESC",
 	[STMT_BOOT] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ?1 AND (number = ?2 OR ?2 = 0)"
 		      " ORDER BY number DESC LIMIT 1",
+	[STMT_BOOT_FROM] = "SELECT " BOOT_COLUMNS " FROM boot WHERE vm = ?1 AND number >= ?2"
+			   " ORDER BY number LIMIT 1",
 	[STMT_BOOT_BY_ID] = "SELECT " BOOT_COLUMNS " FROM boot WHERE id = ?",
 	[STMT_LAST_ID] = "SELECT coalesce(max(id), 0) FROM journal",
 	[STMT_BEGIN] = "BEGIN",
@@ -271,6 +274,13 @@ int query_boot(struct query *query, int64_t vm_id, uint32_t number, struct boot 
 	int r = BIND(query, STMT_BOOT, vm_id, number);
 
 	return r < 0 ? r : one_boot(query, STMT_BOOT, ret_boot);
+}
+
+int query_boot_from(struct query *query, int64_t vm_id, uint32_t number, struct boot *ret_boot)
+{
+	int r = BIND(query, STMT_BOOT_FROM, vm_id, number);
+
+	return r < 0 ? r : one_boot(query, STMT_BOOT_FROM, ret_boot);
 }
 
 struct sqlite3 *query_part_db(struct query *query)

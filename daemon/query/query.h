@@ -66,6 +66,9 @@ int query_boots(struct query *query, int64_t vm_id, query_boot_fn fn, void *ctx)
 /* Boot @number of a VM; 0 is the latest. Returns 0, -ENOENT or -errno. */
 int query_boot(struct query *query, int64_t vm_id, uint32_t number, struct boot *ret_boot);
 
+/* The first boot of a VM that has this number or a higher one. As query_boot(). */
+int query_boot_from(struct query *query, int64_t vm_id, uint32_t number, struct boot *ret_boot);
+
 /*
  * Samples of a boot and source: how many are left, first and last. Returns 0, -ENOENT (there
  * never were any) or -errno.
