@@ -10,6 +10,9 @@
 #include "daemon/base/room.h"
 #include "daemon/remote/remote.pb-c.h"
 
+/* Key, name and host of a VM, and some labels. */
+#define TEXT_OF_SERIES 4096
+
 /* Texts are offsets until all are there: their memory may move. */
 struct label {
 	size_t name, value;
@@ -69,6 +72,13 @@ void remoteframe_free(struct remoteframe *frame)
 void remoteframe_clear(struct remoteframe *frame)
 {
 	frame->series_count = frame->labels_count = frame->points_count = frame->text_len = 0;
+}
+
+bool remoteframe_has_room(const struct remoteframe *frame, size_t series, size_t samples)
+{
+	return frame->series_count + series <= REMOTEFRAME_SERIES_MAX &&
+	       frame->points_count + samples <= REMOTEFRAME_SAMPLES_MAX &&
+	       frame->text_len + series * TEXT_OF_SERIES <= REMOTEFRAME_TEXT_MAX;
 }
 
 size_t remoteframe_samples(const struct remoteframe *frame)

@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* More is in no request. 25 bytes a sample and 2 MB of labels: below 4 MB before snappy. */
+/* More is in no request; a receiver takes 32 MB before snappy, VictoriaMetrics for one. */
 #define REMOTEFRAME_SAMPLES_MAX 40000
 #define REMOTEFRAME_SERIES_MAX 20000
 #define REMOTEFRAME_LABELS_MAX 16	/* of one series */
-#define REMOTEFRAME_TEXT_MAX (2u << 20)	/* bytes of all labels */
+#define REMOTEFRAME_TEXT_MAX (8u << 20)	/* bytes of all labels */
 
 struct remoteframe;
 
@@ -42,6 +42,9 @@ int remoteframe_series(struct remoteframe *frame, const struct remoteframe_label
  * several series may come in turns. Returns 0, -ENOBUFS when it has no room, or -ENOMEM.
  */
 int remoteframe_sample(struct remoteframe *frame, int series, double value, int64_t t_ms);
+
+/* Whether @series more, of labels as long as those of metrics are, and @samples have room. */
+bool remoteframe_has_room(const struct remoteframe *frame, size_t series, size_t samples);
 
 /* How many samples there are; and forget those behind the first @samples. */
 size_t remoteframe_samples(const struct remoteframe *frame);

@@ -1,35 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a receiver reads out of a request. */
 #include <errno.h>
-#include <snappy-c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/remote/remote.pb-c.h"
 #include "daemon/remote/remoteframe.h"
+#include "daemon/remote/testrequest.h"
 #include "guest-agent/shared/tap.h"
 
-/* As a receiver does; freed with remote__write_request__free_unpacked(). */
+/* As a receiver does; freed with testrequest_free(). */
 static Remote__WriteRequest *receive_some(struct remoteframe *frame, size_t from, size_t to)
 {
 	size_t len, raw_len, said;
 	const uint8_t *bytes;
-	Remote__WriteRequest *request;
-	uint8_t *raw;
 
 	if (remoteframe_encode(frame, from, to, &bytes, &len, &said) < 0 ||
-	    snappy_uncompressed_length((const char *)bytes, len, &raw_len) != SNAPPY_OK)
+	    snappy_uncompressed_length((const char *)bytes, len, &raw_len) != SNAPPY_OK || said != raw_len)
 		return NULL;
-	raw = malloc(raw_len + 1);
-	if (!raw || said != raw_len ||
-	    snappy_uncompress((const char *)bytes, len, (char *)raw, &raw_len) != SNAPPY_OK) {
-		free(raw);
-		return NULL;
-	}
-	request = remote__write_request__unpack(NULL, raw_len, raw);
-	free(raw);
-	return request;
+	return testrequest_read(bytes, len);
 }
 
 static Remote__WriteRequest *receive(struct remoteframe *frame)
@@ -74,7 +63,7 @@ static void test_series(struct remoteframe *f)
 	   "samples are with their series, in order, to the last bit");
 	ok(got->timeseries[1]->n_samples == 1 && is_sample(got->timeseries[1], 0, 0.5, 1700000000000),
 	   "and so the other's");
-	remote__write_request__free_unpacked(got, NULL);
+	testrequest_free(got);
 }
 
 static void test_clear(struct remoteframe *f)
@@ -88,8 +77,7 @@ static void test_clear(struct remoteframe *f)
 	got = receive(f);
 	ok(got && got->n_timeseries == 1 && got->timeseries[0]->n_samples == 1 &&
 	   is_sample(got->timeseries[0], 0, 0, -5), "nothing of before is in it; zero is a value");
-	if (got)
-		remote__write_request__free_unpacked(got, NULL);
+	testrequest_free(got);
 }
 
 static void test_part(struct remoteframe *f)
@@ -107,14 +95,12 @@ static void test_part(struct remoteframe *f)
 	ok(got && got->n_timeseries == 2 && is_sample(got->timeseries[0], 0, 3, 3) &&
 	   got->timeseries[0]->n_samples == 1 && is_sample(got->timeseries[1], 0, 4, 4) &&
 	   got->timeseries[1]->n_samples == 1, "a part, without the series that have nothing in it");
-	if (got)
-		remote__write_request__free_unpacked(got, NULL);
+	testrequest_free(got);
 	remoteframe_cut(f, 9);
 	remoteframe_cut(f, 1);
 	got = receive(f);
 	ok(got && got->n_timeseries == 1 && got->timeseries[0]->n_samples == 1, "what is cut off is not sent");
-	if (got)
-		remote__write_request__free_unpacked(got, NULL);
+	testrequest_free(got);
 }
 
 static void test_text(struct remoteframe *f)
@@ -136,8 +122,7 @@ static void test_text(struct remoteframe *f)
 		(void)remoteframe_sample(f, 0, 1, 1);
 		got = receive(f);
 		ok(got && is_label(got->timeseries[0], 1, "name", values[i][1]), "name %zu is UTF-8", i);
-		if (got)
-			remote__write_request__free_unpacked(got, NULL);
+		testrequest_free(got);
 	}
 }
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A batch to the receiver, as one request if that is taken. If it is refused, the samples at
+ * fault are looked for: each stream's alone, and of a stream that is refused, one sample after
+ * the other, until the rest of it is taken. In that order, since a receiver may take no sample
+ * that is older than its last. Logging (what is refused, once a minute).
+ */
+#ifndef DAEMON_REMOTESEND_H
+#define DAEMON_REMOTESEND_H
+
+#include "daemon/remote/remotebatch.h"
+#include "daemon/remote/remotepush.h"
+
+struct remotesend {
+	struct remotepush *push;
+	int64_t settle_ms;
+	/* Since the begin: stored samples taken and refused, values and bytes taken, requests. */
+	uint64_t sent, refused, values, bytes, requests, failures;
+	bool may_have_restarted;	/* since this was last looked at and set to false */
+	struct remotepush_answer last;	/* the last that was not taken */
+	int64_t said_ms;		/* when a refusal was logged; 0: never */
+	uint64_t refused_since;		/* then */
+};
+
+/*
+ * Send all of @batch; each stream goes on as far as it was taken, or refused for good. Returns 0,
+ * -EAGAIN when the rest is to be tried later, as send->last says, or -ENOMEM.
+ */
+int remotesend_batch(struct remotesend *send, struct remotebatch *batch);
+
+#endif
