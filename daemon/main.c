@@ -17,6 +17,7 @@
 #include "daemon/base/loop.h"
 #include "daemon/base/service.h"
 #include "daemon/http/operate.h"
+#include "daemon/remote/remote.h"
 #include "daemon/stats/gslerrors.h"
 #include "daemon/version.h"
 #include "daemon/host/vitals.h"
@@ -38,6 +39,7 @@ struct parts {
 	struct domains *domains;
 	struct hostsource *hostsource;
 	struct operate *operate;
+	struct remote *remote;		/* NULL: off */
 	struct http *http;
 	int signal_fd;
 	int signal_watch;
@@ -105,11 +107,22 @@ static void tell_store(struct parts *p, int error)
 	service_status(error ? text : p->status);
 }
 
+static int note_sent(void *ctx, const struct sent *sent)
+{
+	/* Without memory it is sent again after a restart. */
+	(void)store_sent(ctx, sent);
+	return 0;
+}
+
 static void on_flush(void *ctx)
 {
 	struct parts *p = ctx;
 	struct store_stats stats;
-	int what = store_flush(p->store, now_ns());
+	int what;
+
+	if (p->remote)
+		remote_settled(p->remote, note_sent, p->store);
+	what = store_flush(p->store, now_ns());
 
 	/* HTTP first: who is told that something is stored finds it there. */
 	store_get_stats(p->store, &stats);
@@ -193,6 +206,29 @@ static int start_sources(struct parts *p)
 	return p->domains ? 0 : -ENOMEM;
 }
 
+static int start_remote(struct parts *p)
+{
+	const struct config *c = &p->config;
+	const struct remote_settings settings = {
+		.database = c->database,
+		.push = {
+			.url = c->remote_write,
+			.user = c->remote_write_user,
+			.password_file = c->remote_write_password_file,
+			.token_file = c->remote_write_token_file,
+			.ca_file = c->remote_write_ca_file,
+		},
+		.host = c->remote_write_host,
+		.labels = c->remote_write_labels,
+		.interval_s = c->remote_write_interval_s,
+		.settle_s = c->remote_write_settle_s,
+		.resolution_ms = c->remote_write_resolution_ms,
+		.from_all = strcmp(c->remote_write_from, "all") == 0,
+	};
+
+	return strcmp(c->remote_write, "off") == 0 ? 0 : remote_new(&settings, &p->remote);
+}
+
 static int start_http(struct parts *p)
 {
 	const struct config *c = &p->config;
@@ -205,6 +241,7 @@ static int start_http(struct parts *p)
 		.api_fd = p->given[SERVICE_API],
 		.gnuplot = c->gnuplot,
 		.vitals = p->vitals,
+		.remote = p->remote,
 		.orders = operate_orders(p->operate),
 	};
 
@@ -253,6 +290,8 @@ static int start(struct parts *p)
 	p->collect = collect_new(p->store, p->vitals, c->guest_disk_limit_mb);
 	r = p->collect ? operate_new(libvirt_uri(c), p->worker, p->collect, &p->operate) : -ENOMEM;
 	if (r == 0)
+		r = start_remote(p);
+	if (r == 0)
 		r = start_http(p);
 	if (r == 0)
 		r = start_sources(p);
@@ -284,6 +323,11 @@ static void stop(struct parts *p)
 		orders_stop(operate_orders(p->operate));
 	http_free(p->http);
 	operate_free(p->operate);
+	if (p->remote) {
+		remote_stop(p->remote);
+		remote_settled(p->remote, note_sent, p->store);
+	}
+	remote_free(p->remote);
 	if (p->collect)
 		collect_set_hostsource(p->collect, NULL);
 	hostsource_free(p->hostsource);

@@ -39,6 +39,14 @@ struct config {
 	unsigned int guest_disk_limit_mb;	/* that a guest's samples may take in an hour */
 	struct config_keep keep[CONFIG_TIERS];	/* of samples; rollups of 10 s, 1 min, 10 min, 1 h */
 	unsigned int vm_disk_limit_mb;	/* that one VM may take in all; 0: any number */
+	char *remote_write;		/* URL of a receiver, or "off" */
+	char *remote_write_host, *remote_write_labels;
+	unsigned int remote_write_interval_s;
+	unsigned int remote_write_resolution_ms;
+	unsigned int remote_write_settle_s;
+	char *remote_write_from;	/* "now" or "all" */
+	char *remote_write_user, *remote_write_password_file, *remote_write_token_file;
+	char *remote_write_ca_file;
 	bool verbose;
 	struct config_channel channels[CONFIG_CHANNELS_MAX];
 	size_t channels_count;

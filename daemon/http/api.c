@@ -30,6 +30,7 @@ static const struct route routes[] = {
 	{ "/api/v1/sparklines", NOW, get_sparklines },
 	{ "/api/v1/reasons", NOW, get_reasons },
 	{ "/api/v1/storage", NOW, get_storage },
+	{ "/api/v1/remote", NOW, get_remote },
 	{ "/api/v1/live", NOW, get_live },
 	{ "/api/v1/compare", LATER, get_compare },
 	{ "/api/v1/daemon", NOW, get_daemon },
@@ -63,6 +64,7 @@ struct order {
 	struct query_vm vm;
 	struct store_stats stats;	/* as they were then */
 	struct vitals *vitals;
+	struct remote *remote;
 };
 
 static void get_in_thread(struct answer *answer, struct query *query)
@@ -73,6 +75,7 @@ static void get_in_thread(struct answer *answer, struct query *query)
 		.params = &order.params,
 		.stats = &order.stats,
 		.vitals = order.vitals,
+		.remote = order.remote,
 		.answer = answer,
 		.vm = order.vm,
 	};
@@ -94,6 +97,7 @@ static void get_later(struct apipart *c, const struct route *route)
 		.vm = c->vm,
 		.stats = *c->stats,
 		.vitals = c->vitals,
+		.remote = c->remote,
 	};
 	c->answer->kind = ANSWER_LATER;
 	c->answer->later = get_in_thread;
@@ -162,7 +166,7 @@ static bool get_asset(struct apipart *c, const char *path)
 
 void api_get(struct query *query, const char *path, struct params *params,
 	     const struct store_stats *stats, struct vitals *vitals, struct recent *recent,
-	     struct answer *ret_answer)
+	     struct remote *remote, struct answer *ret_answer)
 {
 	static const char below_vms[] = "/api/v1/vms/";
 	struct apipart c = {
@@ -171,6 +175,7 @@ void api_get(struct query *query, const char *path, struct params *params,
 		.stats = stats,
 		.vitals = vitals,
 		.recent = recent,
+		.remote = remote,
 	};
 
 	memset(ret_answer, 0, sizeof(*ret_answer));

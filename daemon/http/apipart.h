@@ -13,6 +13,8 @@
 #include "daemon/query/recent.h"
 #include "daemon/store/store.h"
 
+struct remote;
+
 /* One request under way. */
 struct apipart {
 	struct query *query;
@@ -20,6 +22,7 @@ struct apipart {
 	const struct store_stats *stats;
 	struct vitals *vitals;
 	struct recent *recent;
+	struct remote *remote;		/* NULL: off */
 	struct answer *answer;
 	struct query_vm vm;		/* of a path below /api/v1/vms/ */
 	bool took_too_long;		/* reading did, see query_limit() */
@@ -52,6 +55,7 @@ void get_sparklines(struct apipart *c);
 void get_metrics(struct apipart *c);
 void get_reasons(struct apipart *c);
 void get_storage(struct apipart *c);
+void get_remote(struct apipart *c);
 void get_boots(struct apipart *c);
 void get_series(struct apipart *c);
 void get_marks(struct apipart *c);

@@ -5,6 +5,7 @@
 
 #include "daemon/form/metricspage.h"
 #include "daemon/form/openmetrics.h"
+#include "daemon/remote/remote.h"
 
 /* Who scrapes does so every few seconds; several may at the same time. */
 #define GOOD_MS 1000
@@ -21,9 +22,28 @@ static bool parse_format(struct apipart *c, bool *ret_open)
 	return false;
 }
 
+static struct figures_remote figures_of(struct remote *remote)
+{
+	struct figures_remote figures = { .on = remote };
+	struct remote_stats stats;
+
+	if (!remote)
+		return figures;
+	remote_get_stats(remote, &stats);
+	figures.lag_s = stats.lag_s;
+	figures.sent = stats.sent;
+	figures.refused = stats.refused;
+	figures.lost = stats.lost;
+	figures.requests = stats.requests;
+	figures.failures = stats.failures;
+	return figures;
+}
+
 void get_metrics(struct apipart *c)
 {
-	struct metricspage page = { .vitals = c->vitals, .stats = c->stats };
+	struct metricspage page = {
+		.vitals = c->vitals, .stats = c->stats, .remote = figures_of(c->remote),
+	};
 	int r;
 
 	if (!apipart_known(c, "format") || !parse_format(c, &page.open))

@@ -153,7 +153,7 @@ static enum MHD_Result answer(struct http_request *request, const char *method, 
 	if (answercache_get(cache, path, &params, request->commits, now_ms, &request->answer))
 		return httpsend_answer(request);
 	api_get(request->listener->query, path, &params, &stats, request->http->settings->vitals,
-		request->http->recent, &request->answer);
+		request->http->recent, request->http->settings->remote, &request->answer);
 	answercache_put(cache, path, &params, request->commits, now_ms, &request->answer);
 	if (request->answer.kind == ANSWER_LATER)
 		return httplater_start(request);

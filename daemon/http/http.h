@@ -10,6 +10,7 @@
 
 struct http;
 struct orders;
+struct remote;
 struct vitals;
 
 struct http_settings {
@@ -21,6 +22,7 @@ struct http_settings {
 	int api_fd;			/* instead of that; -1 */
 	const char *gnuplot;
 	struct vitals *vitals;
+	struct remote *remote;		/* NULL: off */
 	struct store_stats stats;	/* until http_flushed() says more */
 	struct orders *orders;		/* what a POST on the Unix socket is given to */
 };
