@@ -123,11 +123,15 @@ static void say_daemons_view(json_t *daemon, struct doctorsay *say)
 			   "it needs");
 }
 
-static void say_version(const struct survey *survey, struct doctorsay *say)
+static void say_version(const struct survey *survey, json_t *daemon, struct doctorsay *say)
 {
+	json_t *debugfs = json_object_get(daemon, "debugfs");
 	unsigned long libvirt = survey->libvirt_version, qemu = survey->qemu_version;
 	bool old = libvirt < VERSION(8, 10) || (qemu && qemu < VERSION(7, 1));
 
+	/* Then libvirt is not asked for counters. */
+	if (json_is_true(json_object_get(debugfs, "readable")))
+		return;
 	if (old) {
 		doctorsay(say, DOCTOR_NOTE, "versions", "libvirt %lu.%lu and QEMU %lu.%lu have no counters of VM "
 							"exits",
@@ -163,6 +167,6 @@ void doctorlibvirt_look(const char *uri, int r, const struct survey *survey, jso
 		  survey->count == 1 ? "" : "s",
 		  survey->more ? " and more, which are not looked at" : "");
 	if (strcmp(survey->type, "QEMU") == 0)
-		say_version(survey, say);
+		say_version(survey, daemon, say);
 	say_daemons_view(daemon, say);
 }

@@ -28,6 +28,8 @@ int main(void)
 	other.qemu_version = 7002007;
 	look("qemu:///system", 0, other, NULL);
 	ok(testplace_said("versions", DOCTOR_NOTE, "QEMU 7.2 kicks"), "QEMU that kicks vCPUs");
+	look("qemu:///system", 0, other, "{\"debugfs\":{\"readable\":true},\"libvirt\":{\"connected\":true}}");
+	ok(testplace_silent("versions"), "which nobody asks for counters where there is debugfs");
 	other.libvirt_version = 8009000;
 	look("qemu:///system", 0, other, NULL);
 	ok(testplace_said("versions", DOCTOR_NOTE, "libvirt 8.9 and QEMU 7.2"), "libvirt without counters");

@@ -32,19 +32,6 @@ static bool is_running(const struct doctor_vm *v)
 
 /* ---- the machine ---- */
 
-static void look_at_definition(const struct doctor_vm *v, struct doctorsay *say)
-{
-	const struct survey_domain *d = v->domain;
-
-	if (d->described && !d->has_channel) {
-		doctorsay(say, DOCTOR_NOTE, "channel", "does not run, and has no channel for an agent");
-		doctorsay_why(say, "only the host's counters are recorded of it");
-		doctorsay_fix(say, "vmexitctl attach %s", v->call);
-	} else {
-		doctorsay(say, DOCTOR_OK, "state", "does not run");
-	}
-}
-
 /* False: there is nothing more to look for. */
 static bool look_at_machine(const struct doctor_vm *v, struct doctorsay *say)
 {
@@ -209,6 +196,21 @@ static void look_at_leaf(const struct doctor_vm *v, struct doctorsay *say)
 			      v->call, v->call);
 	} else if (strcmp(leaf, "no") == 0) {
 		doctorsay(say, DOCTOR_OK, "leaf", "sends its workload, not its exits: KVM is without the series");
+	}
+}
+
+/* ---- what does not run ---- */
+
+static void look_at_definition(const struct doctor_vm *v, struct doctorsay *say)
+{
+	const struct survey_domain *d = v->domain;
+
+	if (d->described && !d->has_channel && !is_host_only(v, say)) {
+		doctorsay(say, DOCTOR_NOTE, "channel", "does not run, and has no channel for an agent");
+		doctorsay_why(say, "only the host's counters are recorded of it");
+		doctorsay_fix(say, "vmexitctl attach %s", v->call);
+	} else {
+		doctorsay(say, DOCTOR_OK, "state", "does not run");
 	}
 }
 

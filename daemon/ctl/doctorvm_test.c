@@ -59,6 +59,10 @@ static void machine(void)
 	domain.has_channel = false;
 	look(NULL, NULL, NULL);
 	ok(testplace_said("channel", DOCTOR_NOTE, "vmexitctl attach web"), "stopped, without a channel");
+	domain.windows = true;
+	domain.channel_open = false;
+	look(NULL, NULL, NULL);
+	ok(testplace_said("guest", DOCTOR_OK, "Windows") && testplace_silent("channel"), "which a Windows needs not");
 	start();
 	look("{\"id\":\"" ID "\",\"name\":\"web\",\"state\":\"running\",\"stuck\":1795461245.5}", NULL, NULL);
 	ok(testplace_said("stuck", DOCTOR_PROBLEM, "virsh domstate --reason web"), "stuck");
