@@ -5,11 +5,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "guest-agent/control/claim.h"
 #include "guest-agent/identity.h"
+#include "guest-agent/link/handover.h"
 #include "guest-agent/shared/log.h"
 
 /* Of the memory for what the host has not committed, see ring_size(). */
@@ -53,16 +56,55 @@ static void explain(const struct leaf *leaf)
 		log_warning("%s; sending the workload without exits", problem);
 }
 
+/* As if it were the agent before, so that to the host nothing is missing between the two. */
+static void go_on(struct agent *agent)
+{
+	struct handover before;
+
+	if (handover_load(agent->handover_fd, agent->hello.boot_id, sampler_boot_ns(),
+			  &agent->link.ring, &before) < 0)
+		return;
+	agent->hello.started = before.started;
+	link_go_on(&agent->link, before.started, before.last);
+	agent->taken = before.taken;
+	agent->exits = agent->exits_before = before.exits;
+	pace_go_on(&agent->pace, before.sampled_ns);
+	phases_go_on(&agent->phases, before.phases);
+	log_notice("going on where the agent before ended, with %zu samples and marks for the host",
+		   agent->link.ring.count);
+}
+
+static void hand_over(struct agent *agent)
+{
+	struct handover handover = {
+		.started = agent->hello.started,
+		.last = agent->link.last,
+		.sampled_ns = agent->sample.t_boot_ns,
+		.taken = agent->taken,
+		.exits = agent->exits,
+		.phases = phases_said(&agent->phases),
+	};
+
+	memcpy(handover.boot_id, agent->hello.boot_id, sizeof(handover.boot_id));
+	(void)handover_save(agent->handover_fd, &handover, &agent->link.ring);
+}
+
 static int on_mark(void *data, struct proto_mark *mark, struct control_answer *ret);
 
 int agent_init(struct agent *agent, const struct agent_options *options, char *argv0)
 {
-	uint64_t now_ns = sampler_boot_ns();
+	uint64_t now_ns;
 	int r;
 
 	memset(agent, 0, sizeof(*agent));
 	agent->ticker.fd = agent->signal_fd = agent->port.fd = agent->port.listen_fd = -1;
+	agent->handover_fd = -1;
+	notify_init(&agent->notify, getenv("NOTIFY_SOCKET"));
 	agent->options = *options;
+	/* First: what follows needs what the agent before has, and is of this moment. */
+	if (options->handover)
+		(void)claim_take(options->handover, &agent->handover_fd);
+	now_ns = sampler_boot_ns();
 	root_init(&agent->root, argv0);
 	phases_init(&agent->phases, agent->root.in_initramfs, now_ns);
 	sampler_init(&agent->sampler, &options->sampler);
@@ -83,9 +125,14 @@ int agent_init(struct agent *agent, const struct agent_options *options, char *a
 			  ring_size(options));
 		return r;
 	}
+	if (agent->handover_fd >= 0)
+		go_on(agent);
 	agent->signal_fd = make_signals();
 	r = ticker_init(&agent->ticker);
-	return agent->signal_fd < 0 ? agent->signal_fd : r;
+	if (agent->signal_fd < 0 || r < 0)
+		return agent->signal_fd < 0 ? agent->signal_fd : r;
+	notify_tell(&agent->notify, "READY=1");
+	return 0;
 }
 
 void agent_done(struct agent *agent)
@@ -99,6 +146,10 @@ void agent_done(struct agent *agent)
 	sampler_done(&agent->sampler);
 	phases_done(&agent->phases);
 	root_done(&agent->root);
+	notify_done(&agent->notify);
+	/* The last, as it lets the next agent go on. */
+	if (agent->handover_fd >= 0)
+		close(agent->handover_fd);
 }
 
 /* ---- running ---- */
@@ -142,6 +193,7 @@ static bool take_sample(struct agent *agent, bool asked)
 		return false;
 	}
 	if (self_exits_count(&agent->self, &agent->exits)) {
+		agent->exits += agent->exits_before;
 		s->agent_exits = agent->exits;
 		s->has |= SAMPLE_HAS_AGENT;
 	}
@@ -219,6 +271,25 @@ static void note_missed(struct agent *agent, uint64_t due_ns, uint64_t interval_
 	link_add_gap(&agent->link, &gap);
 }
 
+/* For 'systemctl status': what somebody could mend. */
+static void tell_status(struct agent *agent)
+{
+	static const char *const links[] = {
+		"the host stores what is sent",
+		"no vmexitd on the host answers",
+		"nobody on the host has the port open; is vmexitd running there?",
+		"there is no port " PROTO_PORT_NAME "; on the host, 'vmexitctl attach' adds one",
+	};
+	const struct port *port = &agent->port;
+	size_t link = port->fd < 0 ? 3 : !port->connected ? 2 : !agent->link.welcomed ? 1 : 0;
+	const char *problem = leaf_explain(agent->sampler.leaf.state);
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s%s%s", links[link], problem ? "; without exits, as " : "",
+		 problem ? problem : "");
+	notify_status(&agent->notify, 1 + link + 4 * agent->sampler.leaf.state, text);
+}
+
 static void tick(struct agent *agent)
 {
 	uint64_t due_ns = pace_due_ns(&agent->pace);
@@ -233,6 +304,7 @@ static void tick(struct agent *agent)
 	(void)take_sample(agent, false);
 	follow_root(agent);
 	note_phases(agent);
+	tell_status(agent);
 	pace_account(&agent->pace, sampler_boot_ns(), sampler_cpu_ns(), agent->exits);
 }
 
@@ -295,6 +367,7 @@ void agent_finish(struct agent *agent)
 {
 	uint64_t until_ns = sampler_boot_ns() + FINISH_NS;
 
+	notify_tell(&agent->notify, "STOPPING=1");
 	(void)take_sample(agent, false);
 	for (;;) {
 		uint64_t now_ns = sampler_boot_ns();
@@ -305,4 +378,6 @@ void agent_finish(struct agent *agent)
 			break;
 		(void)poll(&port, 1, (until_ns - now_ns) / 1000000 + 1);
 	}
+	if (agent->handover_fd >= 0)
+		hand_over(agent);
 }

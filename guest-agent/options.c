@@ -61,6 +61,8 @@ static const struct setting settings[] = {
 	  "who may mark: the socket's mode, octal" },
 	{ "socket_group", 'g', SETTING_TEXT, AT(agent.socket.group), "GROUP", "", 0, 0,
 	  "the socket's group, name or number; default: the agent's" },
+	{ "handover", 0, SETTING_TEXT, AT(agent.handover), "PATH", "", 0, 0,
+	  "take over from the agent that has this file; default: from none" },
 	{ "verbose", 'v', SETTING_FLAG, AT(verbose), "yes|no", "no", 0, 0, "say more" },
 };
 

@@ -40,6 +40,25 @@ void phases_done(struct phases *phases)
 	systemd_done(&phases->query);
 }
 
+uint32_t phases_said(const struct phases *phases)
+{
+	uint32_t said = 0;
+
+	for (size_t i = 0; i < PHASES_COUNT; i++)
+		said |= (uint32_t)phases->phases[i].said << i;
+	return said;
+}
+
+void phases_go_on(struct phases *phases, uint32_t said)
+{
+	for (size_t i = 0; i < PHASES_COUNT; i++) {
+		if (said & 1U << i)
+			phases->phases[i].known = phases->phases[i].said = true;
+	}
+	if (said & 1U << PHASES_FINISHED)
+		phases->over = true;
+}
+
 void phases_switched(struct phases *phases, uint64_t now_ns)
 {
 	phases->in_initramfs = false;

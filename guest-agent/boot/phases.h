@@ -35,6 +35,10 @@ struct phases {
 void phases_init(struct phases *phases, bool in_initramfs, uint64_t now_ns);
 void phases_done(struct phases *phases);
 
+/* Which have been said, a bit for each; and not to say those again. */
+uint32_t phases_said(const struct phases *phases);
+void phases_go_on(struct phases *phases, uint32_t said);
+
 /* The switch of root was seen. */
 void phases_switched(struct phases *phases, uint64_t now_ns);
 

@@ -87,6 +87,8 @@ static void test_without_systemd(void)
 
 static void test_systemd(void)
 {
+	uint32_t said;
+
 	write_file(systemctl, "#!/bin/sh\n"
 			      "[ \"$1\" = show ] || exit 1\n"
 			      "[ \"$PATH\" != /nowhere ] || exit 1\n"
@@ -117,6 +119,23 @@ static void test_systemd(void)
 	ok(next_is("kernel", 0) && next_is("initramfs", 2000) && next_is("userspace", 5000) &&
 		   next_is("finished", 9000) && next_is(NULL, 0) && phases.asked == 1,
 	   "started after the boot, one question tells all of it");
+	said = phases_said(&phases);
+	phases_done(&phases);
+	start(false, true);
+	phases_go_on(&phases, said);
+	pass(60);
+	ok(next_is(NULL, 0) && phases.asked == 0, "an agent that goes on has nothing more to say or ask");
+	phases_done(&phases);
+
+	start(true, true);
+	(void)(next_is("kernel", 0) && next_is("initramfs", 3000));
+	said = phases_said(&phases);
+	phases_done(&phases);
+	start(false, true);
+	phases_go_on(&phases, said);
+	pass(5);
+	ok(next_is("userspace", 5000) && next_is("finished", 9000) && next_is(NULL, 0),
+	   "or only what was not known before");
 	phases_done(&phases);
 }
 

@@ -66,6 +66,14 @@ void pace_init(struct pace *pace, const struct pace_settings *settings, uint64_t
 	choose(pace, now_ns);
 }
 
+void pace_go_on(struct pace *pace, uint64_t sampled_ns)
+{
+	uint64_t due_ns = multiple_after(sampled_ns, pace->interval_ms);
+
+	if (due_ns < pace->due_ns)
+		pace->due_ns = due_ns;
+}
+
 void pace_wish(struct pace *pace, uint32_t interval_us, uint64_t now_ns)
 {
 	uint64_t ms = (interval_us + 999ULL) / 1000;

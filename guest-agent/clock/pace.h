@@ -44,6 +44,12 @@ struct pace {
 /* The first sample is due at once. Times are CLOCK_BOOTTIME, here and below. */
 void pace_init(struct pace *pace, const struct pace_settings *settings, uint64_t now_ns);
 
+/*
+ * Go on from a sample that was taken at @sampled_ns, also by another agent: what was due
+ * since counts as missed at the next tick.
+ */
+void pace_go_on(struct pace *pace, uint64_t sampled_ns);
+
 /* The host wants a sample every @interval_us; 0: as the agent sees fit. */
 void pace_wish(struct pace *pace, uint32_t interval_us, uint64_t now_ns);
 

@@ -94,6 +94,15 @@ static void test_missed(void)
 	   "late by 3.5 intervals: three are missed");
 	ok(pace_due_ns(&pace) == 1006 * S, "and are not made up");
 	ok(pace_tick(&pace, 100006 * S, &missed) && missed == 99000, "a guest that was suspended");
+	start(&usual, 1000 * S + 700 * MS);
+	pace_go_on(&pace, 1000 * S + 300 * MS);
+	ok(pace_tick(&pace, 1000 * S + 700 * MS, &missed) && missed == 0,
+	   "going on from a sample, the first is due at once");
+	start(&usual, 1005 * S + 700 * MS);
+	pace_go_on(&pace, 1000 * S + 300 * MS);
+	ok(pace_due_ns(&pace) == 1001 * S && pace_tick(&pace, 1005 * S + 700 * MS, &missed) &&
+		   missed == 4 && pace_due_ns(&pace) == 1006 * S,
+	   "and what nobody took meanwhile is missed");
 }
 
 static void test_boot(void)

@@ -25,6 +25,12 @@ void link_done(struct link *link)
 	ring_done(&link->ring);
 }
 
+void link_go_on(struct link *link, uint64_t started, uint64_t last)
+{
+	link->hello.started = started;
+	link->last = last;
+}
+
 void link_set_hello(struct link *link, const struct proto_hello *hello)
 {
 	link->hello = *hello;

@@ -37,6 +37,9 @@ int link_init(struct link *link, struct port *port, const struct proto_hello *he
 	      size_t ring_size);
 void link_done(struct link *link);
 
+/* Go on as the agent that had the sequences up to @last and began at @started. */
+void link_go_on(struct link *link, uint64_t started, uint64_t last);
+
 /* Introduce this guest anew: what it says of itself has changed. */
 void link_set_hello(struct link *link, const struct proto_hello *hello);
 
