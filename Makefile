@@ -36,8 +36,8 @@ agent-all:
 daemon-all:
 	$(MAKE) -C daemon
 
-demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N)
-	scripts/deps build kernel lab
+demo: ## boot an emulated KVM host and watch a guest boot in the browser (PORT=N, GUEST=debian)
+	scripts/deps build kernel lab $(if $(filter debian,$(GUEST)),guest debian)
 	@echo "demo: building vmexitd, vmexit-agent and the page"
 	$(MAKE) all
 	scripts/demo
