@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LIMIT_WINDOW_S 10
 #define LIMIT_LINES 5
@@ -14,11 +17,24 @@ static bool log_to_journal;
 static void (*log_listener)(int level, const char *line);
 static void (*log_diverted)(int level, const char *line);
 
+/* A child inherits the variable, but may have another stderr: it names device and inode. */
+static bool is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char own[64];
+	struct stat st;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(stream, own) == 0;
+}
+
 void log_init(const char *program, int max_level)
 {
 	log_program = program;
 	log_max_level = max_level;
-	log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+	log_to_journal = is_journal();
 }
 
 void log_also(void (*fn)(int level, const char *line))
