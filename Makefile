@@ -133,7 +133,7 @@ install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, comple
 	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vmexit daemon/systemd/vmexitd-join
 	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
-	$(call place,daemon/systemd/*.conf daemon/metrics/*.json daemon/metrics/*.yml daemon/http/nginx.conf,$(DOCDIR)/vmexitd/examples)
+	$(call place,daemon/systemd/*.conf $(filter-out %_test.yml,$(wildcard daemon/metrics/*.json daemon/metrics/*.yml)) daemon/http/nginx.conf,$(DOCDIR)/vmexitd/examples)
 
 install-sqlite3: daemon-all ## vmexit.so, which vmexitctl sql gives to sqlite3
 	install -d $(DESTDIR)$(PREFIX)/lib/vmexit

@@ -43,7 +43,8 @@ const char *reason_name(uint32_t namespace, uint32_t number)
 	size_t count;
 	const struct reason *reasons = reasons_of(namespace, &count);
 
-	for (size_t i = 0; i < count; i++) {
+	/* Ours come last, and win: SVM's "invalid guest state" has the number of "other". */
+	for (size_t i = count; i-- > 0;) {
 		if (reasons[i].number == number)
 			return reasons[i].name;
 	}
