@@ -18,7 +18,7 @@ my $db = "$dir/v.db";
 # Reading a database makes files beside it.
 copy("$data/vmexit.db", "$dir/old.db") or die "$dir: $!";
 
-my $now = 3;
+my $now = 4;
 my %order = (sample => 'boot, source, sequence');
 
 # A table's rows with the given columns.
@@ -133,7 +133,7 @@ sub refused { my $file = shift;
 	return $? >> 8 }
 my $before = do { unlink glob("$db*"); copy("$data/vmexit.db", $db); system('sqlite3', $db, 'PRAGMA user_version = ' . ($now + 1)); slurp($db) };
 is(refused($db), 1, 'a newer version is refused');
-like(slurp("$dir/refused.log"), qr/has version 4, this vmexitd knows up to 3; install the newer vmexitd, or name another file/, 'with words');
+like(slurp("$dir/refused.log"), qr/has version @{[$now + 1]}, this vmexitd knows up to $now; install the newer vmexitd, or name another file/, 'with words');
 is(slurp($db), $before, 'and left as it was');
 system('sqlite3', "$dir/other.db", 'CREATE TABLE t (x); INSERT INTO t VALUES (1)');
 $before = slurp("$dir/other.db");

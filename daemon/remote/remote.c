@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "daemon/base/monotonic.h"
-#include "daemon/base/room.h"
 #include "daemon/query/unsent.h"
 #include "daemon/remote/remotefeed.h"
 #include "daemon/remote/remotelabels.h"
@@ -42,8 +41,7 @@ struct remote {
 	pthread_mutex_t lock;		/* of what follows */
 	pthread_cond_t wake;
 	struct remote_stats stats;
-	struct sent *settled;		/* not fetched yet */
-	size_t settled_count, settled_room;
+	struct sent_list settled;	/* not fetched yet */
 };
 
 static int64_t wall_ns(void)
@@ -105,28 +103,13 @@ void remote_get_stats(struct remote *remote, struct remote_stats *ret_stats)
 
 /* ---- positions ---- */
 
-/* With the lock. */
-static int add_settled(struct remote *r, const struct sent *sent)
-{
-	for (size_t i = 0; i < r->settled_count; i++) {
-		if (r->settled[i].vm == sent->vm && r->settled[i].source == sent->source) {
-			r->settled[i] = *sent;
-			return 0;
-		}
-	}
-	if (!room_for_one(&r->settled, r->settled_count, &r->settled_room, sizeof(*sent)))
-		return -ENOMEM;
-	r->settled[r->settled_count++] = *sent;
-	return 0;
-}
-
 static int tell_settled(void *ctx, const struct sent *sent)
 {
 	struct remote *r = ctx;
 	int error;
 
 	pthread_mutex_lock(&r->lock);
-	error = add_settled(r, sent);
+	error = sent_note(&r->settled, sent);
 	pthread_mutex_unlock(&r->lock);
 	return error;
 }
@@ -134,9 +117,9 @@ static int tell_settled(void *ctx, const struct sent *sent)
 void remote_settled(struct remote *remote, sent_fn fn, void *ctx)
 {
 	pthread_mutex_lock(&remote->lock);
-	for (size_t i = 0; i < remote->settled_count; i++)
-		(void)fn(ctx, &remote->settled[i]);
-	remote->settled_count = 0;
+	for (size_t i = 0; i < remote->settled.count; i++)
+		(void)fn(ctx, &remote->settled.sent[i]);
+	remote->settled.count = 0;
 	pthread_mutex_unlock(&remote->lock);
 }
 
@@ -348,7 +331,7 @@ void remote_free(struct remote *remote)
 		return;
 	remote_stop(r);
 	remotefeed_done(&r->feed);
-	free(r->settled);
+	sent_list_done(&r->settled);
 	remotebatch_free(r->feed.batch);
 	remotepush_free(r->send.push);
 	query_free(r->feed.query);

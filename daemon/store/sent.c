@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/store/sent.h"
 
+#include <errno.h>
 #include <sqlite3.h>
+#include <stdlib.h>
 
+#include "daemon/base/room.h"
 #include "daemon/store/db.h"
 
 static const char sql_put[] =
@@ -16,16 +19,39 @@ static const char sql_lose[] =
 	" AND sent.vm = b.vm AND sent.source = ?2"
 	" AND (sent.boot < b.number OR (sent.boot = b.number AND sequence < ?4))";
 
-int sent_put(sqlite3 *db, const struct sent *sent)
+int sent_note(struct sent_list *list, const struct sent *sent)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		if (list->sent[i].vm == sent->vm && list->sent[i].source == sent->source) {
+			list->sent[i] = *sent;
+			return 0;
+		}
+	}
+	if (!room_for_one(&list->sent, list->count, &list->room, sizeof(*sent)))
+		return -ENOMEM;
+	list->sent[list->count++] = *sent;
+	return 0;
+}
+
+void sent_list_done(struct sent_list *list)
+{
+	free(list->sent);
+	*list = (struct sent_list){ 0 };
+}
+
+int sent_put(sqlite3 *db, const struct sent_list *list)
 {
 	sqlite3_stmt *s = NULL;
-	int r = db_prepare(db, sql_put, &s);
+	int r = list->count ? db_prepare(db, sql_put, &s) : 0;
 
-	if (r == 0)
+	for (size_t i = 0; i < list->count && r == 0; i++) {
+		const struct sent *sent = &list->sent[i];
+
 		r = DB_BIND(db, s, sent->vm, sent->source, sent->at.boot,
 			    (int64_t)sent->at.sequence, sent->at.t_ms);
-	if (r == 0)
-		r = db_run(db, s);
+		if (r == 0)
+			r = db_run(db, s);
+	}
 	sqlite3_finalize(s);
 	return r;
 }

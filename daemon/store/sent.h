@@ -23,8 +23,18 @@ struct sent {
 	struct sent_at at;
 };
 
-/* Within the writer's transaction. Returns 0, -ENOSPC for a full disk, or another -errno. */
-int sent_put(struct sqlite3 *db, const struct sent *sent);
+/* Of each VM and source the latest. Zero-initialise. */
+struct sent_list {
+	struct sent *sent;
+	size_t count, room;
+};
+
+/* Returns 0 or -ENOMEM. */
+int sent_note(struct sent_list *list, const struct sent *sent);
+void sent_list_done(struct sent_list *list);
+
+/* All of it within the writer's transaction. Returns 0, -ENOSPC for a full disk, or -errno. */
+int sent_put(struct sqlite3 *db, const struct sent_list *list);
 
 /* Each that there is to @fn, while it returns 0. Returns 0, -errno, or what @fn returned. */
 typedef int (*sent_fn)(void *ctx, const struct sent *sent);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "daemon/base/room.h"
 #include "daemon/store/db.h"
 #include "daemon/store/expire.h"
 #include "daemon/store/openrange.h"
@@ -29,8 +28,7 @@ struct store {
 	struct storeload_ids last;	/* ids given so far */
 	struct boot *dirty_boots;
 	struct queue queue;
-	struct sent *sent;		/* that wait */
-	size_t sent_count, sent_room;
+	struct sent_list sent;		/* that wait */
 	struct upkeep upkeep;
 	struct store_stats stats;
 };
@@ -134,7 +132,7 @@ void store_free(struct store *store)
 		store->vms = vm->next;
 		free_vm(vm);
 	}
-	free(store->sent);
+	sent_list_done(&store->sent);
 	expire_free(store->expire);
 	storewrite_free(store->writer);
 	blocks_close(&store->blocks);
@@ -404,16 +402,7 @@ int store_retract(struct store *store, struct boot *boot, uint64_t after,
 
 int store_sent(struct store *store, const struct sent *sent)
 {
-	for (size_t i = 0; i < store->sent_count; i++) {
-		if (store->sent[i].vm == sent->vm && store->sent[i].source == sent->source) {
-			store->sent[i] = *sent;
-			return 0;
-		}
-	}
-	if (!room_for_one(&store->sent, store->sent_count, &store->sent_room, sizeof(*sent)))
-		return -ENOMEM;
-	store->sent[store->sent_count++] = *sent;
-	return 0;
+	return sent_note(&store->sent, sent);
 }
 
 static int write_pending(void *ctx, struct pending *p)
@@ -453,8 +442,8 @@ static int write_all(void *ctx)
 		r = storewrite_boot(store->writer, boot);
 	if (r == 0)
 		r = queue_walk(&store->queue, write_pending, store);
-	for (size_t i = 0; i < store->sent_count && r == 0; i++)
-		r = sent_put(store->db, &store->sent[i]);
+	if (r == 0)
+		r = sent_put(store->db, &store->sent);
 	return r < 0 ? r : journal_finish(store->blocks.journal);
 }
 
@@ -487,7 +476,7 @@ static void settle(struct store *store)
 	}
 	(void)queue_walk(&store->queue, settle_one, NULL);
 	drop_pending(store);
-	store->sent_count = 0;
+	store->sent.count = 0;
 }
 
 static int waiting(const struct store *store)
@@ -517,7 +506,7 @@ int store_flush(struct store *store, int64_t now_ns)
 	int what = waiting(store);
 	int r;
 
-	if (what == 0 && store->sent_count == 0)
+	if (what == 0 && store->sent.count == 0)
 		return 0;
 	/* What is tried again says nothing new each time. */
 	db_quiet(store->stats.error != 0 || store->upkeep.error != 0);
