@@ -27,6 +27,7 @@ struct remotepush {
 	struct remotepush_answer *answer;
 	size_t words_len;
 	bool closes;			/* it said that it will close the connection */
+	bool is_whole;			/* its head */
 	/* Of the one before: the connection was to stay open. */
 	bool is_kept;
 };
@@ -172,6 +173,8 @@ static size_t take_header(char *data, size_t size, size_t count, void *ctx)
 	size_t n = size * count, len;
 	const char *value = value_of(data, n, "Retry-After", &len);
 
+	/* A head that is cut off may be of any answer; libcurl takes it. */
+	p->is_whole = data[0] == '\r' || data[0] == '\n';
 	if (value)
 		p->answer->retry_after_ms = retry_after_ms(value, len);
 	value = value_of(data, n, "Connection", &len);
@@ -314,10 +317,15 @@ static void judge(struct remotepush *p, CURLcode rc)
 	curl_easy_getinfo(p->curl, CURLINFO_NUM_CONNECTS, &connects);
 	/* A connection that was to stay open is not there any more. */
 	a->may_have_restarted = p->is_kept && connects > 0;
-	p->is_kept = rc == CURLE_OK && !p->closes;
+	p->is_kept = rc == CURLE_OK && p->is_whole && !p->closes;
 	if (rc != CURLE_OK) {
 		a->may_have_restarted = true;
 		snprintf(a->words, sizeof(a->words), "%s", curl_easy_strerror(rc));
+		return;
+	}
+	if (!p->is_whole) {
+		a->may_have_restarted = true;
+		snprintf(a->words, sizeof(a->words), "half an answer");
 		return;
 	}
 	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &a->status);
@@ -333,7 +341,7 @@ void remotepush_send(struct remotepush *push, const uint8_t *bytes, size_t len,
 	*ret_answer = (struct remotepush_answer){ .result = REMOTEPUSH_LATER };
 	push->answer = ret_answer;
 	push->words_len = 0;
-	push->closes = false;
+	push->closes = push->is_whole = false;
 	if (authenticate(push) < 0)
 		return;
 	curl_easy_setopt(push->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);

@@ -147,6 +147,7 @@ static void test_results(void)
 		  "a redirect, which is not followed" },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nhalf",
 		  REMOTEPUSH_LATER, NULL },
+		{ "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Le", REMOTEPUSH_LATER, NULL },
 		{ "nonsense\r\n\r\nConnection: close", REMOTEPUSH_LATER, NULL },
 		{ NULL, REMOTEPUSH_LATER, NULL },
 	};
