@@ -7,9 +7,6 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Daemon;
-use Frames;
-use JSON::PP;
-use POSIX ();
 use Receivers;
 use Test::More;
 use Time::HiRes qw(time sleep);
@@ -17,86 +14,18 @@ use Time::HiRes qw(time sleep);
 my $db = "$dir/v.db";
 my $at = free_port();
 my $write = "http://127.0.0.1:$at/api/v1/write";
-my $json = JSON::PP->new->utf8;
+my $hours = 5;
 my @names = map { {} } 0 .. 2;	# of reasons, by namespace
 
-# ---- hours of history, of VMs that boot now and then ----
-my $hours = 5;
-srand(20);
-sub line { my ($ns, @rest) = @_;
-	return join(',', '', sprintf('%d.%09d', int($ns / 1e9), $ns % 1000000000), @rest) . "\r\n" }
-# A boot: a sample each 10 s, with reasons that come one after the other. The counters go on from @$c.
-sub boot { my ($vm, $number, $cause, $life, $from_s, $to_s, $c, $file) = @_;
-	my $opened = int($from_s * 1000) * 1000000;
-	my @boot = ([boot_cause => '', '', $cause, ''], [vm_name => '', "name of $vm", '', ''], [boot_life => '', $life, '', ''], ['vcpus', '', '', 2, '1'], ['tsc_khz', '', '', 2100000, 'kHz'], ['reason_namespace', '', 'vmx', 1, '']);
-	print $file line($opened, $vm, $number, '', '', @$_) for @boot;
-	my ($user, $forks) = (0, 0);
-	for my $source ('guest', 'host') {
-		my %c = %$c;
-		my $sequence = 0;
-		for (my $t = $from_s + 3; $t < $to_s; $t += 10) {
-			my $ns = int($t * 1000 + rand 900) * 1000000 + int(rand 1000000);
-			my $n = int(rand 5000);
-			$sequence++;
-			$c{exits} += $n; $c{handling} += $n * 2111; $c{away} += $n * 3000; $c{idle} += $n;
-			my @reasons = $sequence < 5 ? (12) : $sequence < 30 ? (12, 48) : (1, 12, 48, 4000, 4001);
-			print $file line($ns, $vm, $number, $source, $sequence, @$_) for [exits => '', '', $c{exits}, '1'], [handling_cycles => '', '', $c{handling}, 'cycles'],
-				[away_cycles => '', '', $c{away}, 'cycles'], [idle_cycles => '', '', $c{idle}, 'cycles'], $source eq 'host' ? () : (
-				[agent_exits => '', '', 10 * $sequence, '1'], [cpu_user_ms => '', '', $user += int(rand 300), 'ms'], [forks => '', '', $forks += 2, '1'], [memory_available_bytes => '', '', int(rand 1e9), 'B'],
-				[lists => '', '', 1, ''], map { $c{"r$_"} += int(rand 1000); [reason_exits => $_, '', $c{"r$_"}, '1'], [reason_handling_cycles => $_, '', $c{"r$_"} * 7, 'cycles'], [reason_away_cycles => $_, '', $c{"r$_"} * 9, 'cycles'] } @reasons);
-		}
-		$c = \%c if $source eq 'host';
-	}
-	return $c }
-sub history { my $file_name = shift;
-	open(my $file, '>', $file_name) or die;
-	my $now = int(time);
-	print $file "time,epoch,vm,boot,source,sequence,kind,id,name,value,unit\r\n";
-	for my $vm ('one', 'two') {
-		my %zero = (exits => 0, handling => 0, away => 0, idle => 0);
-		my $c = boot($vm, 1, 0, 'life/1', $now - $hours * 3600, $now - ($hours - 1.5) * 3600, { %zero, exits => 1e12 }, $file);
-		# A reboot goes on; another creation begins anew, in the same second as the one before ends.
-		$c = boot($vm, 2, 2, 'life/1', $now - ($hours - 1.5) * 3600, $now - ($hours - 3) * 3600, $c, $file);
-		boot($vm, 3, 1, 'life/2', $now - ($hours - 3) * 3600, $now - 600, { %zero }, $file);
-	}
-	close $file }
-
-# Its second reason comes late in each boot.
-my ($listener, $peer, $sequence, $exits, $late) = (listen_at('guest'), undef, 0, 0, 0);
 sub fresh { my $with_history = shift;
 	unlink glob("$db*");
 	return unless $with_history;
-	history("$dir/history.csv");
+	history("$dir/history.csv", $hours);
 	is(system("$build/vmexitctl import --database $db $dir/history.csv >$dir/import.log 2>&1"), 0, "$hours hours of two VMs are stored") or diag(slurp("$dir/import.log")) }
 my @options;
 sub vmexitd { return daemon('--libvirt=off', "--channel=guest=$dir/guest.sock", '--host-source=debugfs', "--remote-write=$write", '--remote-write-host=h1', '--remote-write-interval=1',
-	'--remote-write-from=all', @options, @_) }
+	@options, @_) }
 sub remote { return json('/api/v1/remote') }
-
-# The guest, which goes on while others come and go: what is not acknowledged is sent again.
-my (@kept, $boot_id);
-sub connect_guest { my $new = shift;
-	($boot_id, $sequence, @kept) = ($new, 0) if $new;
-	close $peer if $peer;
-	$peer = accept_at($listener) or return;
-	syswrite($peer, hello2($boot_id, 1e12 + $sequence * 1000, generation => 5, started => 1));
-	my (undef, $committed) = welcomed($peer);
-	@kept = grep { $_->[0] > $committed } @kept;
-	syswrite($peer, $_->[1]) for @kept }
-sub guest_samples { my $count = shift;
-	for (1 .. $count) {
-		my $more = int(rand 1000);
-		$exits += $more;
-		$late += $more if $sequence > 10000;
-		my $ns = int(time * 1e6) * 1000;
-		$sequence += 1000;
-		my $frame = sample2($sequence, generation => 5, exits => $exits, host => $ns, handling => 100 * $exits, away => [200 * $exits, $exits],
-			agent => $sequence / 100, taken => $sequence / 1000, pace => [100000, 0], lists => reasons([0x78, $exits - $late, $exits, $exits], $late ? [0x400, $late, 6 * $late, 7 * $late] : ()));
-		push @kept, [$sequence, $frame];
-		syswrite($peer, $frame);
-		sleep 0.02;
-	} }
-sub guest_acked { return ok(acked($peer, $sequence), 'what the guest sent is stored') }
 
 # All is sent, and stays so for as long as samples take to settle.
 sub settled { my ($seconds) = @_;
@@ -122,7 +51,7 @@ sub increase { my ($rows) = @_;
 
 # ---- VictoriaMetrics ----
 fresh(1);
-@options = ('--remote-write-settle=6', '--remote-write-resolution=0', '--remote-write-labels=dc=north,rack=7');
+@options = ('--remote-write-from=all', '--remote-write-settle=6', '--remote-write-resolution=0', '--remote-write-labels=dc=north,rack=7');
 ok(vmexitd(), 'vmexitd serves, and nobody takes its samples');
 for my $namespace (1, 2) {
 	$names[$namespace]{ $_->{number} } = $_->{name} for @{ json('/api/v1/reasons')->{ ('vmx', 'svm')[$namespace - 1] } };
@@ -175,7 +104,7 @@ stop('victoria', 'TERM');
 # ---- Prometheus, which takes what is later than its last only ----
 # What it took is on its disk, as far as a kill goes: nothing need be sent again.
 fresh(1);
-@options = ('--remote-write-settle=0', '--remote-write-resolution=0');
+@options = ('--remote-write-from=all', '--remote-write-settle=0', '--remote-write-resolution=0');
 ok(prometheus('prometheus', $at), 'Prometheus serves');
 ok(vmexitd(), 'vmexitd sends to it');
 connect_guest('C' x 16);
@@ -201,7 +130,7 @@ stop('prometheus', 'KILL');
 
 # ---- and with a window: what is sent again is the same ----
 fresh(0);
-@options = ('--remote-write-settle=2', '--remote-write-resolution=0');
+@options = ('--remote-write-from=all', '--remote-write-settle=2', '--remote-write-resolution=0');
 ok(prometheus('window', $at, '12h'), 'Prometheus serves, with a window for what is late');
 ok(vmexitd(), 'vmexitd sends to it');
 connect_guest('D' x 16);
