@@ -7,6 +7,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Daemon;
+use IO::Socket::INET;
 use JSON::PP;
 use Receivers;
 use Test::More;
@@ -109,6 +110,33 @@ waits('nobody', qr/^0: ./);
 ok(wait_for('a loss', 20, sub { remote()->{lost_samples} > 1000 }), 'those before are lost');
 ok(wait_for('its line', 20, sub { slurp("$dir/daemon.log") =~ /remote write: \d+ samples were dropped for their age/ }), 'which is said');
 stop('daemon', 'TERM');
+
+# ---- TLS: whose certificate nobody signed, and who is trusted ----
+my $tls = free_port();
+is(system("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 -keyout $dir/tls.key -out $dir/tls.pem >$dir/openssl.log 2>&1"), 0, 'a certificate is made');
+start('tls', 'python3', '-c', <<'END', $tls, "$dir/tls.pem", "$dir/tls.key");
+import http.server, ssl, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+	protocol_version = 'HTTP/1.1'
+	def do_POST(self):
+		self.rfile.read(int(self.headers['Content-Length']))
+		self.send_response(204)
+		self.end_headers()
+server = http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[2], sys.argv[3])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+END
+ok(wait_for('TLS', 15, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$tls") }), 'a receiver with TLS');
+@options = ("--remote-write=https://127.0.0.1:$tls/", '--remote-write-settle=0');
+ok(vmexitd(), 'vmexitd asks it');
+waits('a certificate that nobody signed', qr/^0: .*(certificate|peer)/i);
+stop('daemon', 'TERM');
+ok(vmexitd("--remote-write-ca-file=$dir/tls.pem"), 'with the certificate in remote_write_ca_file');
+ok(wait_for('samples', 15, sub { remote()->{requests} && !remote()->{failures} && remote()->{taken} }), 'it takes samples');
+is(stop('daemon', 'TERM'), 0, 'it ends');
+stop('tls', 'KILL');
 
 # ---- settings ----
 sub refused { my ($error, @words) = @_;
