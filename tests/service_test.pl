@@ -42,9 +42,7 @@ sub start_with { my ($sockets, @options) = @_;
 	$running{daemon} = $pid }
 # A copy far above, out of the way.
 sub POSIX::fcntl_dup { require Fcntl; return fcntl($_[0], Fcntl::F_DUPFD(), 30) }
-sub status_of { my ($path, $host) = @_;
-	my $r = $http->get("$url$path", { headers => { $host ? (Host => $host) : () } });
-	return $r->{status} }
+sub status_of { return $http->get("$url$_[0]")->{status} }
 sub host_status { my ($host) = @_;
 	my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port", Timeout => 5) or return 0;
 	print $s "GET /api/v1/vms HTTP/1.0\r\nHost: $host\r\n\r\n";
@@ -63,7 +61,7 @@ like(told(qr/READY=1/), qr{^STATUS=serving http://127\.0\.0\.1:$port/ from \Q$di
 is(status_of('/healthz'), 200, 'the page is served on the socket that is given, whatever listen says');
 is(host_status("127.0.0.1:$port"), 200, 'its address is a name that is answered');
 is(host_status("localhost:$port"), 200, 'so is localhost with its port');
-is(host_status($_), 403, "but not $_") for '127.0.0.1:1', "evil.example:$port";
+is(host_status("evil.example:$port"), 403, 'but not any other');
 like(qx($build/vmexitctl --json -s $dir/given.sock list), qr/"vms"/, 'vmexitctl over the one that is given');
 ok(!-e "$dir/none", 'and no other is made');
 like(slurp("$dir/daemon.log"), qr/socket 'strange' of the service manager: its name is not known, .*'api' or 'page', ignoring it/, 'a third is warned of');
