@@ -115,8 +115,8 @@ my %metric = (exits => ['vmexit_exits_total', '', 1, 'vm'], handling_cycles => [
 # known to have begun at zero. @$names: of reasons, by namespace and number; samples are a millisecond apart at least.
 sub stored { my ($db, $host, $names, %more) = @_;
 	my (%want, %boot, %rows);
-	for (sql($db, 'SELECT b.id, m.key, m.name, b.number, b.cause, b.opened_ns, b.tsc_khz, b.life, b.reason_namespace FROM boot b JOIN main.vm m ON m.id = b.vm')) {
-		my %b; @b{qw(id key name number cause opened khz life namespace)} = @$_;
+	for (sql($db, 'SELECT b.id, m.key, m.name, b.number, b.cause, b.opened_ns, b.tsc_khz, b.life, b.reason_namespace, b.vcpus FROM boot b JOIN main.vm m ON m.id = b.vm')) {
+		my %b; @b{qw(id key name number cause opened khz life namespace vcpus)} = @$_;
 		$boot{ $b{id} } = \%b;
 	}
 	push @{ $rows{ $boot{ $_->[0] }{key} }{ $_->[1] }{ $boot{ $_->[0] }{number} }{ $_->[2] } }, [@$_]
@@ -165,6 +165,7 @@ sub stored { my ($db, $host, $names, %more) = @_;
 					$base //= $created ? 0 : $sums{exits}{''};
 					$put->('vmexit_boot_exits', '', $t, $sums{exits}{''} - $base);
 				}
+				$put->('vmexit_vm_vcpus', '', $t, $b->{vcpus}) if $b->{vcpus};
 				$put->('vmexit_sample_timestamp_seconds', '', $t, $values[0][3] / 1e9);
 				$list = $t if $sums{reason_exits};
 				($last, $first) = ($t, 0);
