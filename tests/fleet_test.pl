@@ -126,6 +126,23 @@ ok(settled(3), 'vmexitd is killed twice; all is sent');
 compare(held_by_prometheus($at, $hours + 1), want(), 'Prometheus without a window');
 is(remote()->{lost_samples}, 0, 'nothing was lost');
 stop('daemon', 'TERM');
+
+# Another host has hours to tell, of which it takes none that is an hour older than its last.
+fresh(1);
+@options = ('--remote-write-from=all', '--remote-write-host=h2', '--remote-write-settle=0', '--remote-write-resolution=0');
+ok(vmexitd(), 'another host comes late');
+ok(wait_for('samples', 30, sub { remote()->{state} eq 'sending' }), 'what is too old for it ends, too');
+my ($old, $recent) = (remote(), (time - 3300) * 1000);
+cmp_ok($old->{refused_samples}, '>', 3000, "$old->{refused_samples} samples are refused");
+cmp_ok($old->{requests}, '<', $old->{refused_samples} / 2, "by $old->{requests} requests");
+my %part = (is => held_by_prometheus($at, $hours + 1), should => stored($db, 'h2', \@names));
+for my $which (values %part) {
+	delete @$which{grep { !/host=h2/ } keys %$which};
+	delete @{ $which->{$_} }{grep { $_ < $recent } keys %{ $which->{$_} }} for keys %$which;
+	delete @$which{grep { !%{ $which->{$_} } } keys %$which};
+}
+compare(@part{'is', 'should'}, 'of the last 55 minutes');
+stop('daemon', 'TERM');
 stop('prometheus', 'KILL');
 
 # ---- and with a window: what is sent again is the same ----

@@ -2,11 +2,17 @@
 #include "daemon/remote/remotesend.h"
 
 #include <errno.h>
+#include <string.h>
+#include <time.h>
 
 #include "daemon/base/monotonic.h"
 #include "guest-agent/shared/log.h"
 
 #define SAY_MS 60000
+
+/* So many samples that are too old, one after the other, speak for the next. */
+#define TOO_OLD_MANY 32
+#define TOO_OLD_LEAST_MS 300000
 
 /* Rows of a batch: from the first up to the second. */
 struct part {
@@ -67,21 +73,63 @@ static void refuse_row(struct remotesend *send, const struct remotebatch_row *ro
 	send->refused_since = 0;
 }
 
+static bool is_too_old(const struct remotesend *send, const struct remotebatch_row *row)
+{
+	return send->has_too_old && row->stream && row->at.t_ms <= send->too_old_ms;
+}
+
+/* Prometheus' words for a sample that is older than what it keeps open, and Mimir's. */
+static bool says_too_old(const struct remotepush_answer *answer)
+{
+	return strstr(answer->words, "out of bounds") || strstr(answer->words, "too old") ||
+	       strstr(answer->words, "too-old");
+}
+
+/* Of a time that is hardly past nothing is taken for granted: clocks may have been wrong. */
+static void note_too_old(struct remotesend *send, int64_t t_ms)
+{
+	int64_t past_ms = time(NULL) * 1000LL - TOO_OLD_LEAST_MS;
+
+	if (t_ms > past_ms)
+		t_ms = past_ms;
+	if (!send->has_too_old || t_ms > send->too_old_ms)
+		send->too_old_ms = t_ms;
+	send->has_too_old = true;
+}
+
+/* The sample that @part begins with was refused alone, as the last @many before it for their age. */
+static void learn(struct remotesend *send, const struct part *part, unsigned int *many)
+{
+	if (!says_too_old(&send->last)) {
+		*many = 0;
+		return;
+	}
+	note_too_old(send, part->rows[part->from].at.t_ms);
+	if (++*many >= TOO_OLD_MANY)
+		note_too_old(send, part->rows[part->to - 1].at.t_ms);
+}
+
 /* A stream's rows, which are refused together. */
 static int send_one_by_one(struct remotesend *send, const struct part *stream)
 {
 	struct part rest = *stream;
+	unsigned int many = 0;
 	int r = 0;
 
 	for (; rest.from < stream->to; rest.from++) {
 		struct part one = rest;
 
+		if (is_too_old(send, &rest.rows[rest.from])) {
+			refuse_row(send, &rest.rows[rest.from]);
+			continue;
+		}
 		one.to = rest.from + 1;
-		r = one.to == stream->to && one.from == stream->from ? -EINVAL : send_part(send, &one);
+		r = one.from == stream->from && one.to == stream->to ? -EINVAL : send_part(send, &one);
 		if (r < 0 && r != -EINVAL)
 			return r;
 		if (r == -EINVAL) {
 			refuse_row(send, &rest.rows[rest.from]);
+			learn(send, &rest, &many);
 			continue;
 		}
 		one.from = one.to;
@@ -117,7 +165,8 @@ int remotesend_batch(struct remotesend *send, struct remotebatch *batch)
 		struct part stream = first_stream(&all);
 		bool is_all = stream.from == 0 && stream.to == all.to;
 
-		r = is_all ? -EINVAL : send_part(send, &stream);
+		r = is_all || is_too_old(send, &stream.rows[stream.to - 1]) ? -EINVAL
+									   : send_part(send, &stream);
 		if (r == -EINVAL)
 			r = send_one_by_one(send, &stream);
 		all.from = stream.to;

@@ -3,7 +3,11 @@
  * A batch to the receiver, as one request if that is taken. If it is refused, the samples at
  * fault are looked for: each stream's alone, and of a stream that is refused, one sample after
  * the other, until the rest of it is taken. In that order, since a receiver may take no sample
- * that is older than its last. Logging (what is refused, once a minute).
+ * that is older than its last.
+ *
+ * One that says of a sample that it is too old says so of all that are as old. After some such
+ * samples in a row the rest of their stream in the batch is not offered any more, nor what is as
+ * old as that: else hours of them would take a request each. Logging (what is refused, once a minute).
  */
 #ifndef DAEMON_REMOTESEND_H
 #define DAEMON_REMOTESEND_H
@@ -18,6 +22,8 @@ struct remotesend {
 	uint64_t sent, refused, values, bytes, requests, failures;
 	bool may_have_restarted;	/* since this was last looked at and set to false */
 	struct remotepush_answer last;	/* the last that was not taken */
+	bool has_too_old;		/* samples up to this time are too old for it: */
+	int64_t too_old_ms;
 	int64_t said_ms;		/* when a refusal was logged; 0: never */
 	uint64_t refused_since;		/* then */
 };

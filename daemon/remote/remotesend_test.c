@@ -128,6 +128,33 @@ static void test_all_refused(void)
 	end();
 }
 
+#define TOO_OLD "HTTP/1.1 400 Bad\r\nContent-Length: 13\r\n\r\nout of bounds"
+#define MANY 100
+
+/* Two streams of MANY samples: what one learns of the first, it need not ask of the second. */
+static void test_too_old(void)
+{
+	static const char *const answers[] = { TOO_OLD };
+	static struct boot boot = { .number = 1, .life = "1" };
+
+	if (!ok(begin(answers, 1), "one for which all is too old"))
+		return end();
+	remotebatch_clear(batch);
+	for (int i = 0; i < 2 * MANY; i++) {
+		struct row_pair pair = { .row = { .boot = &boot, .source = SOURCE_HOST } };
+
+		pair.row.sample = testsample(10 + i % MANY, i);
+		pair.row.sample.t_wall_ns = (100 + i % MANY) * 1000000000LL;
+		(void)remotebatch_add(batch, &streams[i / MANY], &pair);
+	}
+	ok(remotesend_batch(&sender, batch) == 0 && sender.refused == 2 * MANY && sender.sent == 0,
+	   "refuses all of it");
+	ok(receiver.requests > 30 && receiver.requests < 40, "after some it is not asked any more: %zu requests",
+	   receiver.requests);
+	ok(sender.has_too_old && sender.too_old_ms == (100 + MANY - 1) * 1000, "up to the latest of these");
+	end();
+}
+
 static void test_later_between(void)
 {
 	if (ok(BEGIN(REFUSED, TAKEN, REFUSED, REFUSED, LATER), "one that goes away in between")) {
@@ -149,6 +176,7 @@ int main(void)
 	test_later();
 	test_one_refused();
 	test_all_refused();
+	test_too_old();
 	test_later_between();
 	for (int i = 0; i < STREAMS; i++)
 		remotestream_done(&streams[i]);
