@@ -15,6 +15,9 @@
 #include "daemon/remote/remotelabels.h"
 #include "guest-agent/shared/log.h"
 
+/* A request under way ends within a second. */
+#define STOP_S 3
+
 #define BACKOFF_MIN_MS 1000
 #define BACKOFF_MAX_MS 60000
 
@@ -36,6 +39,7 @@ struct remote {
 	int64_t restarted_ms;
 	pthread_t thread;
 	bool started;
+	bool is_left;			/* the thread, which did not end in time */
 	atomic_bool stop;
 
 	pthread_mutex_t lock;		/* of what follows */
@@ -313,13 +317,17 @@ int remote_new(const struct remote_settings *settings, struct remote **ret_remot
 void remote_stop(struct remote *remote)
 {
 	struct remote *r = remote;
+	struct timespec until;
 
 	pthread_mutex_lock(&r->lock);
 	atomic_store(&r->stop, true);
 	pthread_cond_broadcast(&r->wake);
 	pthread_mutex_unlock(&r->lock);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += STOP_S;
+	/* A name server that does not answer holds libcurl for longer; the process ends anyway. */
 	if (r->started)
-		pthread_join(r->thread, NULL);
+		r->is_left = pthread_timedjoin_np(r->thread, NULL, &until) != 0;
 	r->started = false;
 }
 
@@ -330,6 +338,8 @@ void remote_free(struct remote *remote)
 	if (!r)
 		return;
 	remote_stop(r);
+	if (r->is_left)
+		return;
 	remotefeed_done(&r->feed);
 	sent_list_done(&r->settled);
 	remotebatch_free(r->feed.batch);

@@ -24,7 +24,8 @@ struct remote_settings {
 
 /*
  * All of it outlives the result. Returns 0, -EINVAL for a setting that is wrong, having logged
- * it, or another -errno. remote_stop() waits a second at most.
+ * it, or another -errno. remote_stop() waits three seconds at
+ * most; a thread that has not ended by then keeps its memory, and the database open.
  */
 int remote_new(const struct remote_settings *settings, struct remote **ret_remote);
 /* Send no more. Before the last remote_settled(). */
