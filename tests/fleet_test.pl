@@ -14,7 +14,7 @@ use Time::HiRes qw(time sleep);
 my $db = "$dir/v.db";
 my $at = free_port();
 my $write = "http://127.0.0.1:$at/api/v1/write";
-my $hours = 5;
+my $hours = 4;
 my @names = map { {} } 0 .. 2;	# of reasons, by namespace
 
 sub fresh { my $with_history = shift;
