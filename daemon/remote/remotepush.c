@@ -330,7 +330,8 @@ static void judge(struct remotepush *p, CURLcode rc)
 	}
 	curl_easy_getinfo(p->curl, CURLINFO_RESPONSE_CODE, &a->status);
 	a->result = result_of(a->status);
-	a->is_busy = a->status == 429;
+	/* A proxy's words for what is behind it. */
+	a->may_have_restarted |= a->status >= 502 && a->status <= 504;
 	if (a->status >= 300 && a->status < 400)
 		snprintf(a->words, sizeof(a->words), "a redirect, which is not followed");
 }

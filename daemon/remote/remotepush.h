@@ -35,8 +35,7 @@ enum remotepush_result {
 struct remotepush_answer {
 	enum remotepush_result result;
 	long status;			/* 0: there was no answer */
-	bool is_busy;			/* 429: it is there, and has too much to do */
-	bool may_have_restarted;	/* it cut off a connection, or could not be reached */
+	bool may_have_restarted;	/* it cut off a connection, or could not be reached: 502 to 504 */
 	int64_t retry_after_ms;		/* 0: it did not say */
 	char words[REMOTEPUSH_WORDS_MAX + 1];	/* what went wrong: printable ASCII */
 };
