@@ -2,6 +2,7 @@
 #include "daemon/metrics/metrics.h"
 
 #include <assert.h>
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -104,9 +105,13 @@ static void say_if(struct walk *w, bool known, enum metrics_id id, double value)
 		say(w, id, NULL, value);
 }
 
+/*
+ * To the microsecond, which a counter never is wrong by more than half of: the digits behind it
+ * are noise that a receiver would have to store, at twice the bytes for all samples together.
+ */
 static double seconds_of(const struct boot *boot, uint64_t cycles)
 {
-	return cycles / (boot->tsc_khz * 1e3);
+	return rint(cycles / (boot->tsc_khz * 1e-3)) / 1e6;
 }
 
 static size_t place_of_name(struct reason_names *names, const char *name)
@@ -240,7 +245,8 @@ int metrics_of_row(const struct row_pair *pair, metrics_fn fn, void *ctx)
 	say_if(&w, s->has & SAMPLE_HAS_CLOCK_ERROR, METRICS_CLOCK_ERROR, s->clock_error_ns / 1e9);
 	say_workload(&w, &s->workload);
 	say_if(&w, s->has & SAMPLE_HAS_EXITS, METRICS_BOOT_EXITS, pair->exits);
-	say(&w, METRICS_SAMPLE_TIME, NULL, s->t_wall_ns / 1e9);
+	/* As exact as a receiver's own timestamps. */
+	say(&w, METRICS_SAMPLE_TIME, NULL, s->t_wall_ns / 1000000 / 1e3);
 	return w.result;
 }
 

@@ -152,7 +152,8 @@ sub stored { my ($db, $host, $names, %more) = @_;
 					push @{ $want{ id(%l) }{$at} }, $value };
 				for my $kind (keys %sums) { for my $label (keys %{ $sums{$kind} }) {
 					my ($name, undef, $divisor, $of) = @{ $metric{$kind} };
-					my $value = $sums{$kind}{$label} / ($divisor eq 'hz' ? $b->{khz} * 1e3 : $divisor);
+					# Seconds of cycles are rounded to microseconds.
+					my $value = $divisor eq 'hz' ? sprintf('%.0f', $sums{$kind}{$label} / ($b->{khz} * 1e-3)) / 1e6 : $sums{$kind}{$label} / $divisor;
 					if ($first && ($of eq 'vm' ? $created : $of eq 'guest' && $b->{cause} =~ /^[123]$/)) {
 						$put->($name, $label, $zero, 0);
 					} elsif ($label =~ /^reason=/ && $list && !$seen{"$kind $label"}) {
