@@ -96,6 +96,12 @@ bench-web: ## the page's bytes, first chart, commit to pixel, graphs, 500 pages 
 	$(MAKE) -C tests/bench/livebench BUILD=$(BUILD)
 	BUILD=$(BUILD) tests/bench/page $(ARGS)
 
+bench-fleet: ## 200 hosts' samples into one VictoriaMetrics, Prometheus beside (ARGS="--only load")
+	scripts/deps build bench fleet
+	$(MAKE) all
+	$(MAKE) -C tests/bench/fleetbench BUILD=$(BUILD)
+	BUILD=$(BUILD) tests/bench/fleet $(ARGS)
+
 dist: ## build/vmexit-VERSION.tar.xz, with uPlot: it builds without a network
 	scripts/dist
 
@@ -169,6 +175,6 @@ for f in $(wildcard $(1)); do \
 done
 endef
 
-.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store bench-web fuzz \
+.PHONY: help all demo test test-long check san-tests kvm-modules bench-kernel bench-agent bench-store bench-fleet bench-web fuzz \
 	dist deb dkms-source kernel-deb deps install install-daemon install-sqlite3 install-agent uninstall clean agent-all daemon-all \
 	lab-start lab-stop lab-status test-amd test-intel
