@@ -134,12 +134,12 @@ install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, comple
 	$(INSTALL_PROGRAM) -m 755 build/vmexitctl $(DESTDIR)$(PREFIX)/bin
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/bash-completion/completions daemon/ctl/completion/vmexitctl
 	install -D -m 644 -t $(DESTDIR)$(ZSHDIR) daemon/ctl/completion/_vmexitctl
-	$(call place,daemon/*.[578] daemon/ctl/*.1 guest-agent/shared/*.7,man)
+	$(call place,daemon/*.[578] daemon/ctl/*.1 daemon/remote/*.7 guest-agent/shared/*.7,man)
 	$(call place,daemon/systemd/*.service daemon/systemd/*.socket,$(UNITDIR))
 	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vmexit daemon/systemd/vmexitd-join
 	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
-	$(call place,daemon/systemd/*.conf $(filter-out %_test.yml,$(wildcard daemon/metrics/*.json daemon/metrics/*.yml)) daemon/http/nginx.conf,$(DOCDIR)/vmexitd/examples)
+	$(call place,daemon/systemd/*.conf $(filter-out %_test.yml,$(wildcard daemon/metrics/*.json daemon/metrics/*.yml)) daemon/http/nginx.conf daemon/remote/fleet-*,$(DOCDIR)/vmexitd/examples)
 
 install-sqlite3: daemon-all ## vmexit.so, which vmexitctl sql gives to sqlite3
 	install -d $(DESTDIR)$(PREFIX)/lib/vmexit
