@@ -114,7 +114,8 @@ systemctl daemon-reload
 systemctl restart vmexitd
 END
 ok($host->wait_for(30, sub { $host->vm('guest')->{host}{via} eq 'debugfs-reasons' }), 'exit reasons come from debugfs');
-my $reasons = $host->json('/api/v1/vms/guest/reasons?source=host')->{reasons};
+# The way of a reading is told before it is committed.
+my $reasons = $host->wait_for(30, sub { my $list = $host->json('/api/v1/vms/guest/reasons?source=host')->{reasons} // []; @$list > 3 && $list });
 ok(@{ $reasons // [] } > 3, 'of the host: ' . join(', ', map { $_->{name} // $_->{number} // '?' } @{ $reasons // [] }[0 .. 2]));
 is(run('grep -h ^Cap /proc/$(pidof vmexitd)/status | tr -d "\t0" | cut -d: -f2 | sort -u'), '', 'still without a capability');
 is(run('nsenter -t $(pidof vmexitd) -m ls /sys/kernel/debug'), 'kvm', 'and nothing else of debugfs');
