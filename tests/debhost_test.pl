@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DebHost;
+use JSON::PP;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
@@ -113,12 +114,20 @@ cp /usr/share/doc/vmexitd/examples/debugfs.conf /etc/systemd/system/vmexitd.serv
 systemctl daemon-reload
 systemctl restart vmexitd
 END
-ok($host->wait_for(30, sub { $host->vm('guest')->{host}{via} eq 'debugfs-reasons' }), 'exit reasons come from debugfs');
+ok($host->wait_for(30, sub { ($host->vm('guest')->{host}{via} // '') eq 'debugfs-reasons' }), 'exit reasons come from debugfs');
 # The way of a reading is told before it is committed.
 my $reasons = $host->wait_for(30, sub { my $list = $host->json('/api/v1/vms/guest/reasons?source=host')->{reasons} // []; @$list > 3 && $list });
 ok(@{ $reasons // [] } > 3, 'of the host: ' . join(', ', map { $_->{name} // $_->{number} // '?' } @{ $reasons // [] }[0 .. 2]));
 is(run('grep -h ^Cap /proc/$(pidof vmexitd)/status | tr -d "\t0" | cut -d: -f2 | sort -u'), '', 'still without a capability');
 is(run('nsenter -t $(pidof vmexitd) -m ls /sys/kernel/debug'), 'kvm', 'and nothing else of debugfs');
+
+# ---- what vmexitctl doctor says of all this ----
+my $doctor = $host->wait_for(30, sub { my $found = eval { decode_json(run('vmexitctl doctor --json 2>/dev/null')) }; $found && !$found->{problems} && $found }) // {};
+diag(run('vmexitctl doctor'));
+is_deeply([map { "$_->{check}: $_->{what}" } grep { $_->{grade} eq 'problem' } @{ $doctor->{findings} // [{ grade => 'problem', check => 'doctor', what => 'nothing' }] }], [], 'vmexitctl doctor finds no problem');
+my %check = map { $_->{check} => $_ } @{ $doctor->{findings} // [] };
+is_deeply([map { "$_ " . ($check{$_}{grade} // '-') } qw(cpu kvm telemetry debugfs socket libvirt database)], [map { "$_ ok" } qw(cpu kvm telemetry debugfs socket libvirt database)], 'and each part well');
+like(run('runuser -u bob vmexitctl doctor'), qr/usermod -aG vmexit/, 'who may not use the socket is told how to');
 
 # ---- what else has to work in the sandbox ----
 like($host->get('/api/v1/vms/guest/graph.svg')->{content}, qr{^<\?xml.*</svg>\s*$}s, 'graphs are drawn');
