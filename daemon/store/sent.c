@@ -12,10 +12,14 @@ static const char sql_put[] =
 	"INSERT INTO sent (vm, source, boot, sequence, t_ms) VALUES (?1,?2,?3,?4,?5)"
 	" ON CONFLICT (vm, source) DO UPDATE SET boot=?3, sequence=?4, t_ms=?5";
 
-/* Of a chunk that was sent in part it is the rest, about. */
+/*
+ * Of a chunk that was sent in part it is the rest, about: sequences are a guest's words, whose
+ * product with samples no integer holds.
+ */
 static const char sql_lose[] =
 	"UPDATE sent SET lost = lost + CASE WHEN sent.boot < b.number OR sequence < ?3 THEN ?5"
-	" ELSE ?5 * (?4 - sequence) / (?4 - ?3 + 1) END FROM boot b WHERE b.id = ?1"
+	" ELSE CAST(?5 * ((?4 - sequence) / (?4 - ?3 + 1.0)) AS INTEGER) END"
+	" FROM boot b WHERE b.id = ?1"
 	" AND sent.vm = b.vm AND sent.source = ?2"
 	" AND (sent.boot < b.number OR (sent.boot = b.number AND sequence < ?4))";
 
