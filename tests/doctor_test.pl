@@ -8,6 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use Daemon;
 use Frames;
+use IO::Socket::UNIX;
 use JSON::PP;
 use POSIX ();
 use Socket ();
@@ -156,6 +157,34 @@ like($text->{out}, qr/\?\[2J; rm -rf ~/, 'and there');
 unlike($text->{out}, qr/(vmexitctl|virsh).*rm -rf/, 'and not in a command');
 finds(findings(), 'page', 'note', qr/switched off/, 'the page is switched off, says the daemon');
 stop('daemon', 'TERM');
+
+# ---- a daemon in other hands: root shall not run or open what its user says ----
+spew($conf, "libvirt = off\nlisten = off\ndatabase = $dir/v.db\napi_socket = $dir/liar.sock\n");
+spew("$dir/evil", "#!/bin/sh\ntouch $dir/ran\n");
+chmod(0755, "$dir/evil");
+my %lies = ('/healthz' => { status => 'ok', version => '0' },
+	'/api/v1/daemon' => { database => '/dev/full', listen => undef, libvirt => { uri => "test+ext:///default?command=$dir/evil", connected => JSON::PP::true } });
+my $liars = IO::Socket::UNIX->new(Local => "$dir/liar.sock", Listen => 8) or die "liar.sock: $!";
+my $lying = fork // die "fork: $!";
+if ($lying == 0) {
+	alarm 60;
+	while (my $client = $liars->accept) {
+		while (my $line = <$client>) {
+			my ($path) = $line =~ m{^GET (\S+)} or next;
+			my $body = encode_json($lies{$path} // {});
+			print $client "HTTP/1.1 200 OK\r\nContent-Length: " . length($body) . "\r\n\r\n$body";
+			$client->flush;
+		}
+	}
+	POSIX::_exit(0);
+}
+$found = { map { $_->{check} => $_ } @{ decode_json(run({}, $ctl, '-s', "$dir/liar.sock", 'doctor', "--config=$conf", '--json')->{out})->{findings} } };
+ok(!-e "$dir/ran", 'a program that a URI names is not run');
+finds($found, 'libvirt', 'ok', qr/switched off/, 'libvirt is as the settings have it');
+finds($found, 'database', 'problem', qr{/dev/full is no database}, 'what is no file is not opened');
+kill('TERM', $lying);
+waitpid($lying, 0);
+close($liars);
 
 # ---- a disk that is full ----
 SKIP: {

@@ -67,6 +67,18 @@ static void take_setting(char **slot, json_t *daemon, const char *key)
 	*slot = copy;
 }
 
+/*
+ * "qemu:///system": other URIs of libvirt may name a program to run, which is not for vmexitd's
+ * user to choose when root asks.
+ */
+static bool is_plain_uri(const char *uri)
+{
+	size_t scheme = strspn(uri, "abcdefghijklmnopqrstuvwxyz");
+
+	return scheme > 0 && strncmp(uri + scheme, ":///", 4) == 0 &&
+	       uri[scheme + 4 + strspn(uri + scheme + 4, "abcdefghijklmnopqrstuvwxyz")] == '\0';
+}
+
 static void take_settings(struct doctor *d)
 {
 	json_t *libvirt = json_object_get(d->daemon, "libvirt");
@@ -77,7 +89,7 @@ static void take_settings(struct doctor *d)
 	take_setting(&d->config.listen, d->daemon, "listen");
 	if (json_is_null(libvirt))
 		take_setting(&d->config.libvirt, d->daemon, "libvirt");
-	else
+	else if (is_plain_uri(doctorask_text(libvirt, "uri")))
 		take_setting(&d->config.libvirt, libvirt, "uri");
 }
 
