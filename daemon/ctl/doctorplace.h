@@ -19,7 +19,10 @@ void doctorplace_init(struct doctor_place *place);
 /* The root's @path as a whole. Returns @buf; what is too long is cut. */
 const char *doctorplace_path(const struct doctor_place *place, const char *path, char *buf, size_t size);
 
-/* A file's first bytes, up to @size - 1, with '\0' behind. Returns their number or -errno. */
+/*
+ * A file's first bytes, up to @size - 1, with '\0' behind. Returns their number, -EINVAL for what
+ * is no regular file, which is not opened, or another -errno.
+ */
 long doctorplace_read(const struct doctor_place *place, const char *path, char *buf, size_t size);
 
 /* A file's first line without its end. Returns 0 or -errno. */

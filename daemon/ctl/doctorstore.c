@@ -153,6 +153,10 @@ static void look_inside(const struct doctor_place *place, const char *path, cons
 	long n = doctorplace_read(place, path, header, sizeof(header));
 	uint32_t version;
 
+	if (n == -EINVAL) {
+		say_not_ours(path, say);
+		return;
+	}
 	if (n < 0) {
 		doctorsay(say, DOCTOR_UNSEEN, "database", "what is in %s: %s", path, strerror(-n));
 		return;

@@ -74,6 +74,9 @@ static void database_file(void)
 	testplace_put(DB "-wal", "pages");
 	look(true, getuid());
 	ok(testplace_said("database", DOCTOR_OK, "just begun"), "but with a log");
+	ok(testplace_pipe(DB), "a pipe in its place");
+	look(true, getuid());
+	ok(testplace_said("database", DOCTOR_PROBLEM, "no database of vmexitd"), "is not opened");
 	testplace_clear();
 	look(false, 0);
 	ok(testplace_said("database", DOCTOR_NOTE, "install -d -m 750"), "no directory");

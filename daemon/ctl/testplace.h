@@ -57,6 +57,15 @@ static inline void testplace_bytes(const char *path, const void *bytes, size_t l
 	(void)fclose(f);
 }
 
+/* What is there becomes a pipe, as what is no file. */
+static inline bool testplace_pipe(const char *path)
+{
+	char full[PATH_MAX];
+
+	(void)snprintf(full, sizeof(full), "%s%s", testplace_root, path);
+	return remove(full) == 0 && mkfifo(full, 0600) == 0;
+}
+
 static inline void testplace_put(const char *path, const char *text)
 {
 	testplace_bytes(path, text, strlen(text));
