@@ -99,6 +99,21 @@ stop('own', 'KILL');
 ok(vmexitd('--remote-write-from=all'), 'and begins');
 is(stop('daemon', 'TERM'), 0, 'and ends while it waits');
 
+# ---- what is damaged at the end of a boot is left out, and what follows is sent ----
+fresh();
+is(qx(sqlite3 $db "UPDATE chunk SET columns = x'00' WHERE tier = 0 AND source = 0 AND vm = 1 AND boot IN (SELECT id FROM boot WHERE number IN (1, 3)) RETURNING samples"), "540\n660\n", 'two boots of a VM, and its last one');
+receiver('own', $at);
+receiver_says('200 OK');
+@options = ('--remote-write-settle=0', '--remote-write-resolution=0', '--remote-write-from=all');
+ok(vmexitd(), 'another day');
+ok(wait_for('samples', 20, sub { (remote()->{sent_samples} // 0) == 6960 - 540 - 660 }), 'all others are sent') or diag($json->encode(remote()));
+my @left = slurp("$dir/daemon.log") =~ /^(.*cannot be read, leaving them out.*)$/mg;
+is(scalar @left, 1, 'of what is left out there is a line');
+like($left[0], qr/boot 1 of 'name of one' \(guest\)/, 'that says whose');
+stop('daemon', 'TERM');
+kill('KILL', -$running{own});
+stop('own', 'KILL');
+
 # ---- what is too old before it could be sent ----
 fresh();
 @options = ('--remote-write-settle=0', '--remote-write-from=all');

@@ -10,6 +10,7 @@
 #include "daemon/base/room.h"
 #include "daemon/query/unsent.h"
 #include "daemon/version.h"
+#include "guest-agent/shared/log.h"
 
 static int64_t wall_ns(void)
 {
@@ -206,6 +207,27 @@ static int read_boot(struct reading *g, const struct unsent_next *next)
 	}
 }
 
+/*
+ * What is left of a boot is damaged and cannot be read. Go to the next one with samples. Returns 1,
+ * 0 if there is none yet, or -errno.
+ */
+static int leave_boot(struct reading *g, const struct boot *boot)
+{
+	struct remotestream *s = g->stream;
+	const struct sent_at behind = { .boot = boot->number + 1, .t_ms = s->read.t_ms };
+	struct unsent_next next;
+	int r = unsent_next(g->feed->query, s->vm, s->source, &behind, &next);
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (s->left != boot->number)
+		log_warning("remote write: the last samples of boot %u of '%s' (%s) cannot be read, leaving them out",
+			    boot->number, s->name, metrics_source(s->source));
+	s->left = boot->number;
+	s->read = behind;
+	return 1;
+}
+
 static int read_stream(struct reading *g)
 {
 	struct remotestream *s = g->stream;
@@ -220,9 +242,11 @@ static int read_stream(struct reading *g)
 		error = read_boot(g, &next);
 		if (error != 0)
 			return error == READ_WINDOW ? 0 : error;
-		/* A boot whose samples cannot be read any more, which another may follow. */
-		if (before.boot == s->read.boot && before.sequence == s->read.sequence)
-			return 0;
+		if (before.boot != s->read.boot || before.sequence != s->read.sequence)
+			continue;
+		error = leave_boot(g, &next.boot);
+		if (error <= 0)
+			return error;
 	}
 	return error == -ENOENT ? 0 : error;
 }

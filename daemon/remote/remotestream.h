@@ -38,6 +38,7 @@ struct remotestream {
 	struct sent_at waiting;
 	int64_t waiting_ms;		/* since then, a monotonic clock */
 	bool is_listed;			/* its VM is there still */
+	uint32_t left;			/* number of the last boot whose end cannot be read; 0: none */
 
 	/* For counters that begin at zero; see remotebatch.c. */
 	uint64_t life;			/* number of the KVM VM that it is about, with the text: */
