@@ -126,7 +126,7 @@ deps: ## install the Debian packages that everything needs
 lab-start lab-stop lab-status: ## the emulated host, without the demo around it
 	scripts/lab/lab $(@:lab-%=%)
 
-install: install-daemon install-sqlite3 install-agent ## all of it below DESTDIR/PREFIX (/usr/local)
+install: install-daemon install-sqlite3 install-agent ## all of it below DESTDIR/PREFIX (/usr/local); settings that are there stay
 
 install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, completions, examples
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/sbin $(PREFIX)/bin)
@@ -138,7 +138,7 @@ install-daemon: daemon-all ## vmexitd, vmexitctl, page, units, man pages, comple
 	$(call place,daemon/systemd/*.service daemon/systemd/*.socket,$(UNITDIR))
 	$(call place,daemon/systemd/*.sysusers,$(SYSUSERSDIR),conf)
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/lib/vmexit daemon/systemd/vmexitd-join
-	$(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
+	[ -e $(DESTDIR)$(SYSCONFDIR)/vmexit/vmexitd.conf ] || $(call place,daemon/systemd/vmexitd.conf,$(SYSCONFDIR)/vmexit)
 	$(call place,daemon/systemd/*.conf $(filter-out %_test.yml,$(wildcard daemon/metrics/*.json daemon/metrics/*.yml)) daemon/http/nginx.conf daemon/remote/fleet-*,$(DOCDIR)/vmexitd/examples)
 
 install-sqlite3: daemon-all ## vmexit.so, which vmexitctl sql gives to sqlite3
