@@ -145,6 +145,8 @@ int remotefeed_list(struct remotefeed *f)
 	if (!f->has_begun) {
 		const struct sent begun = { 0 };
 
+		/* First from where, else whoever is killed in between begins with all that is stored. */
+		remotefeed_settle(f);
 		f->has_begun = f->settled(f->ctx, &begun) == 0;
 	}
 	return 0;
