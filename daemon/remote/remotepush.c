@@ -46,8 +46,8 @@ static char *url_part(CURLU *url, CURLUPart part)
 
 static bool is_loopback(const char *host)
 {
-	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-	       strcmp(host, "[::1]") == 0;
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == '\0');
 }
 
 /* The URL itself is not logged where it may hold a secret. */
@@ -65,7 +65,8 @@ static int check_url(const struct remotepush_settings *s)
 		user = url_part(url, CURLUPART_USER);
 		password = url_part(url, CURLUPART_PASSWORD);
 	}
-	if (user || password)
+	/* Of what cannot be taken apart, it is not known where a secret would stand. */
+	if (user || password || (!host && strchr(s->url, '@')))
 		log_error("remote_write has a user or password in its URL; name the user by "
 			  "remote_write_user and a file by remote_write_password_file");
 	else if (!scheme || !host || (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))

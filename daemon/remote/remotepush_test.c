@@ -13,11 +13,12 @@
 static const uint8_t body[] = "body\0of bytes";
 
 static int logged;
+static bool has_secret;			/* in one of the lines */
 
 static void count_line(int level, const char *line)
 {
 	(void)level;
-	(void)line;
+	has_secret |= strstr(line, "secret") != NULL;
 	logged++;
 }
 
@@ -41,18 +42,22 @@ static void test_settings(void)
 	static const char *const wrong[] = {
 		"", "localhost:8428/api/v1/write", "ftp://localhost/", "file:///etc/passwd", "http://",
 		"https://user@localhost/", "https://user:secret@localhost/", "on",
+		"htp://user:secret@localhost/", "https://user:secret@local host/",
 	};
 	int lines;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		ok(make(SETTINGS(.url = wrong[i]), &lines) == -EINVAL && lines == 1,
 		   "'%s' is refused in one line", wrong[i]);
+	ok(!has_secret, "in which is no secret");
 	ok(make(SETTINGS(.url = "http://127.0.0.1:1/api/v1/write"), &lines) == 0 && lines == 0,
 	   "loopback needs no TLS");
 	ok(make(SETTINGS(.url = "https://example.org/api/v1/write"), &lines) == 0 && lines == 0,
 	   "another host with TLS");
 	ok(make(SETTINGS(.url = "http://example.org/api/v1/write"), &lines) == 0 && lines == 1,
 	   "without it a warning");
+	ok(make(SETTINGS(.url = "http://127.example.org/"), &lines) == 0 && lines == 1,
+	   "a name that begins as loopback's address does is none");
 	ok(make(SETTINGS(.url = "http://[::1]/", .user = "u"), &lines) == -EINVAL && lines == 1,
 	   "a user without a password's file is refused");
 	ok(make(SETTINGS(.url = "http://[::1]/", .password_file = "/f"), &lines) == -EINVAL,
