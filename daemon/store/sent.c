@@ -8,8 +8,10 @@
 #include "daemon/base/room.h"
 #include "daemon/store/db.h"
 
+/* A VM may be forgotten while something of it is on its way; the next one may get its id. */
 static const char sql_put[] =
-	"INSERT INTO sent (vm, source, boot, sequence, t_ms) VALUES (?1,?2,?3,?4,?5)"
+	"INSERT INTO sent (vm, source, boot, sequence, t_ms) SELECT ?1,?2,?3,?4,?5"
+	" WHERE ?1 = 0 OR EXISTS (SELECT 1 FROM vm WHERE id = ?1)"
 	" ON CONFLICT (vm, source) DO UPDATE SET boot=?3, sequence=?4, t_ms=?5";
 
 /*

@@ -59,11 +59,12 @@ static void test_kept(void)
 	ok(store_sent(store, &sent) == 0 && read_all().count == 0, "told, and not committed yet");
 	sent.at.sequence = 7;
 	ok(store_sent(store, &sent) == 0, "told again");
+	ok(store_sent(store, &(struct sent){ .vm = 99, .at = { 9, 9, 9 } }) == 0, "and of a VM that has been forgotten");
 	ok(store_flush(store, 0) == 0, "a flush that is news for nobody");
 	f = read_all();
 	ok(f.count == 1 && f.sent[0].vm == 1 && f.sent[0].source == SOURCE_HOST &&
 	   f.sent[0].at.boot == 2 && f.sent[0].at.sequence == 7 && f.sent[0].at.t_ms == -5,
-	   "commits the latest");
+	   "commits the latest, of that VM only");
 	sent.source = SOURCE_GUEST;
 	(void)store_sent(store, &sent);
 	store_free(store);
