@@ -31,6 +31,8 @@ struct remotebatch {
 	int64_t zero_ms;		/* of the boot's begin, if any counter began there */
 	struct value values[METRICS_OF_ROW_MAX];
 	size_t values_count;
+	uint64_t sample;		/* its number */
+	size_t again;			/* of them that the one before had, too */
 };
 
 int remotebatch_new(const struct remotebatch_settings *settings, struct remotebatch **ret_batch)
@@ -43,7 +45,7 @@ int remotebatch_new(const struct remotebatch_settings *settings, struct remoteba
 		return r;
 	}
 	b->settings = *settings;
-	b->number = 1;
+	b->number = b->sample = 1;
 	*ret_batch = b;
 	return 0;
 }
@@ -135,6 +137,8 @@ static int note(void *ctx, const struct metric *metric, const char *label, doubl
 		v->zero_ms = s->list_ms;
 	}
 	s->series[at].life = s->life;
+	b->again += s->series[at].sample == b->sample - 1;
+	s->series[at].sample = b->sample;
 	b->values_count++;
 	return 0;
 }
@@ -184,7 +188,8 @@ static int collect(struct remotebatch *b, struct remotestream *s, const struct r
 
 	b->stream = s;
 	b->boot = boot;
-	b->values_count = 0;
+	b->values_count = b->again = 0;
+	b->sample++;
 	s->series_next = 0;
 	/* Another KVM VM: what is known of the last one's reasons says nothing. */
 	if (strcmp(s->life_text, boot->life) != 0) {
@@ -233,14 +238,14 @@ static int64_t stamp(struct remotebatch *b, const struct remotestream *s, const 
 	return remotestream_stamp(b->zero_ms, t_ns);
 }
 
-/* The row in front of this one is of the same time: only its zeros stay. */
+/* The row in front of this one is of the same time, and has nothing else: only its zeros stay. */
 static bool is_same_time(const struct remotebatch *b, const struct remotestream *s, int64_t t_ms)
 {
 	const struct remotebatch_row *last = b->count ? &b->rows[b->count - 1] : NULL;
 	int64_t width = b->settings.resolution_ms;
 
 	return last && width && last->stream == s && !b->is_first &&
-	       last->at.t_ms / width == t_ms / width;
+	       last->at.t_ms / width == t_ms / width && b->again == last->to - last->own;
 }
 
 static int add_values(struct remotebatch *b, struct remotebatch_row *row)

@@ -211,6 +211,27 @@ static void test_resolution(void)
 	batch = all;
 }
 
+/* Not every sample has its list, and the last one of a VM would never be sent. */
+static void test_without_list(void)
+{
+	const struct remotebatch_settings settings = { .host = "h", .resolution_ms = 500 };
+	struct sample sample = testsample(30, 907);
+	struct remotebatch *all = batch;
+	struct row_pair pair;
+
+	if (remotebatch_new(&settings, &batch) < 0)
+		return;
+	begin(BOOT_FOUND, &(struct sent_at){ 0 });
+	(void)add(10, 1000, 700, 5);
+	(void)add(20, 1100, 800, 6);
+	pair = pair_of(&sample, 1200);
+	(void)remotebatch_add(batch, &stream, &pair);
+	is("vmexit_exits_total", "806@1100 907@1200", "a sample without a list does not stand for one with it");
+	is("reason=EPT", "6@1100", "whose reasons are sent");
+	remotebatch_free(batch);
+	batch = all;
+}
+
 static void test_full(void)
 {
 	uint64_t n = 0;
@@ -246,6 +267,7 @@ int main(void)
 	test_before();
 	test_invented();
 	test_resolution();
+	test_without_list();
 	test_full();
 	test_own();
 	remotestream_done(&stream);

@@ -22,6 +22,7 @@ struct remoteseries {
 	const void *metric;
 	const char *label;		/* of the program's words: the pointer tells them apart */
 	uint64_t life;			/* the stream's when it was there last */
+	uint64_t sample;		/* the batch's then */
 	uint64_t batch;			/* request in which it has the number: */
 	int number;
 };
