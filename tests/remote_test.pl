@@ -114,6 +114,29 @@ stop('daemon', 'TERM');
 kill('KILL', -$running{own});
 stop('own', 'KILL');
 
+# ---- a receiver that has too much to do, now and then, is told everything all the same ----
+fresh();
+my $busy = free_port();
+start('busy', 'python3', '-c', <<'END', $busy);
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+	protocol_version = 'HTTP/1.1'
+	requests = 0
+	def do_POST(self):
+		self.rfile.read(int(self.headers['Content-Length']))
+		Handler.requests += 1
+		self.send_response(503 if Handler.requests % 10 == 0 else 204)
+		self.send_header('Content-Length', '0')
+		self.end_headers()
+http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+END
+ok(wait_for('it', 15, sub { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$busy") }), 'a receiver that says 503 each tenth time');
+@options = ("--remote-write=http://127.0.0.1:$busy/", '--remote-write-settle=30', '--remote-write-resolution=0', '--remote-write-from=all');
+ok(vmexitd(), 'vmexitd has more for it than it takes at a time');
+ok(wait_for('all', 40, sub { (remote()->{state} // '') eq 'sending' && remote()->{failures} >= 2 }), 'it gets all of it') or diag($json->encode(remote()));
+stop('daemon', 'TERM');
+stop('busy', 'KILL');
+
 # ---- what is too old before it could be sent ----
 fresh();
 @options = ('--remote-write-settle=0', '--remote-write-from=all');

@@ -35,8 +35,10 @@ struct remote {
 	/* Since the receiver was last there; 0: it is. */
 	int64_t failing_ms, backoff_ms;
 	uint64_t sent_before;		/* send.sent when it failed */
+	uint64_t sent_failed;		/* likewise, the last time */
 	bool was_late;			/* it has to catch up */
-	int64_t restarted_ms;
+	int64_t restarted_ms;		/* when it may have; 0: never */
+	uint64_t sent_restarted;	/* send.sent when it was told again, or that was not needed */
 	pthread_t thread;
 	bool started;
 	bool is_left;			/* the thread, which did not end in time */
@@ -156,7 +158,10 @@ static void note_failure(struct remote *r)
 			log_warning("remote write: no answer (%s); samples wait in the database, will "
 				    "retry", a->words);
 	}
-	r->backoff_ms = r->backoff_ms ? 2 * r->backoff_ms : BACKOFF_MIN_MS;
+	/* One that takes something now and then is not left alone for longer each time. */
+	r->backoff_ms = r->backoff_ms && r->send.sent == r->sent_failed ? 2 * r->backoff_ms
+									: BACKOFF_MIN_MS;
+	r->sent_failed = r->send.sent;
 	if (r->backoff_ms > BACKOFF_MAX_MS)
 		r->backoff_ms = BACKOFF_MAX_MS;
 }
@@ -186,22 +191,42 @@ static void note_success(struct remote *r)
 	r->was_late = false;
 }
 
-/* A receiver that may have forgotten is told again. */
+/* Tell again what has not settled. */
+static void tell_again(struct remote *r)
+{
+	remotefeed_rewind(&r->feed, true);
+	r->sent_restarted = r->send.sent;
+	r->feed.holds = false;
+}
+
+/*
+ * A receiver that may have forgotten is told again: at once, but if it seems to restart again and
+ * again, as one does that has too much to do, only when it was well for as long as it may
+ * forget. Else it would be told the same over and over, and never what comes behind that.
+ */
 static void look_for_restart(struct remote *r, bool failed)
 {
-	int64_t now_ms = monotonic_ms();
-	bool restarted = r->send.may_have_restarted;
+	int64_t now_ms = monotonic_ms(), settle_ms = r->send.settle_ms;
+	int64_t since_ms = r->restarted_ms ? now_ms - r->restarted_ms : INT64_MAX;
+	bool restarted = settle_ms && r->send.may_have_restarted;
 
 	r->send.may_have_restarted = false;
-	/* Some cut off whoever says nothing for a while, without having restarted. */
-	if (!failed && r->restarted_ms && now_ms - r->restarted_ms < RESTART_RARE * r->send.settle_ms)
-		restarted = false;
-	if (restarted && r->send.settle_ms) {
-		r->restarted_ms = now_ms;
-		remotefeed_rewind(&r->feed, true);
-	} else if (failed) {
+	if (failed)
 		remotefeed_rewind(&r->feed, false);
-	}
+	/* Some cut off whoever says nothing for a while, without having restarted. */
+	if (restarted && !failed && since_ms < RESTART_RARE * settle_ms)
+		restarted = false;
+	if (restarted)
+		r->restarted_ms = now_ms;
+	/* Of nothing it forgets nothing. */
+	if (restarted && r->send.sent == r->sent_restarted && !r->feed.holds)
+		return;
+	if (restarted && since_ms >= RESTART_RARE * settle_ms)
+		tell_again(r);
+	else if (restarted)
+		r->feed.holds = true;
+	else if (r->feed.holds && !failed && since_ms >= settle_ms)
+		tell_again(r);
 }
 
 /* Returns how long to wait for the next time. */

@@ -40,7 +40,8 @@ void remotefeed_settle(struct remotefeed *f)
 		struct remotestream *s = &f->streams[i];
 		struct sent sent = { .vm = s->vm, .source = s->source };
 
-		remotestream_settle(s, now_ms, f->send->settle_ms);
+		if (!f->holds && !f->send->may_have_restarted)
+			remotestream_settle(s, now_ms, f->send->settle_ms);
 		sent.at = s->settled;
 		if (s->is_news)
 			s->is_news = f->settled(f->ctx, &sent) != 0;

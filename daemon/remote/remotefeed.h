@@ -26,6 +26,7 @@ struct remotefeed {
 	struct remotesend *send;
 	const atomic_bool *stop;
 	bool from_all;			/* begin with all that is stored */
+	bool holds;			/* nothing settles: the receiver may have forgotten it */
 	void *ctx;			/* of: */
 	sent_fn settled;		/* so far a stream was sent for good; 0: noted */
 	/* Before each window: how old what is unsent is, and whether it has waited. */
@@ -44,7 +45,7 @@ int remotefeed_list(struct remotefeed *f);
 /* Everything that is unsent. Returns 0; -EAGAIN: the rest later; or another -errno. */
 int remotefeed_send(struct remotefeed *f);
 
-/* What was taken long enough ago is settled, and told. */
+/* What was taken long enough ago is settled, and told, unless the receiver may have restarted since. */
 void remotefeed_settle(struct remotefeed *f);
 
 /* What was not taken is read again; and if the receiver @restarted, what has not settled. */
