@@ -101,7 +101,11 @@ int agent_init(struct agent *agent, const struct agent_options *options, char *a
 	agent->handover_fd = -1;
 	notify_init(&agent->notify, getenv("NOTIFY_SOCKET"));
 	agent->options = *options;
-	/* First: what follows needs what the agent before has, and is of this moment. */
+	/* First: whoever is to end from here on hands over what was handed to it. */
+	agent->signal_fd = make_signals();
+	if (agent->signal_fd < 0)
+		return agent->signal_fd;
+	/* Then: what follows needs what the agent before has, and is of this moment. */
 	if (options->handover)
 		(void)claim_take(options->handover, &agent->handover_fd);
 	now_ns = sampler_boot_ns();
@@ -127,10 +131,9 @@ int agent_init(struct agent *agent, const struct agent_options *options, char *a
 	}
 	if (agent->handover_fd >= 0)
 		go_on(agent);
-	agent->signal_fd = make_signals();
 	r = ticker_init(&agent->ticker);
-	if (agent->signal_fd < 0 || r < 0)
-		return agent->signal_fd < 0 ? agent->signal_fd : r;
+	if (r < 0)
+		return r;
 	notify_tell(&agent->notify, "READY=1");
 	return 0;
 }

@@ -191,7 +191,12 @@ cmp_ok($hellos[-1], '>', $hellos[0], 'the next is another agent');
 # ---- one that hangs ----
 kill('STOP', $fourth);
 my $fifth = start_agent();
+wait_for('it to begin', sub { 2 == (() = slurp("$dir/log") =~ /taking over from it/g) });
+kill('TERM', $fifth);
 is(end_of($fourth), 9, 'one that hangs is killed');
+is(end_of($fifth), 0, 'and who is to end while it waits for that ends in order');
+told(qr/^STOPPING=1$/);
+$fifth = start_agent();
 told(qr/^READY=1$/);
 
 # ---- who has no such file ----
@@ -213,6 +218,7 @@ is_deeply([map { s/\d+/N/gr } split /\n/, $log],
 	   'vmexit-agent: going on where the agent before ended, with N samples and marks for the host',
 	   'vmexit-agent: process N is the agent so far, taking over from it',
 	   'vmexit-agent: warning: it does not end, killing it; what the host has not stored of it is lost',
+	   'vmexit-agent: going on where the agent before ended, with N samples and marks for the host',
 	   "vmexit-agent: warning: cannot have $dir/none/at/all to itself: No such file or directory; no agent is taken over from, nor will one be" =~ s/\d+/N/gr],
 	  'each says what happens');
 done_testing();
