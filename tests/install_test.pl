@@ -19,7 +19,8 @@ sub files { my @files = split /\n/, qx(cd $root && find . -type f -printf '%P\n'
 make('install');
 my %is = map { $_ => 1 } files();
 ok($is{$_}, "there is $_") for qw(opt/x/sbin/vmexitd opt/x/bin/vmexitctl opt/x/sbin/vmexit-agent opt/x/lib/vmexit/vmexit.so opt/x/lib/systemd/system/vmexitd.service
-	opt/x/lib/sysusers.d/vmexit.conf opt/x/lib/udev/rules.d/70-vmexit-agent.rules opt/x/share/man/man8/vmexitd.8 etc/vmexit/vmexitd.conf);
+	opt/x/lib/sysusers.d/vmexit.conf opt/x/lib/udev/rules.d/70-vmexit-agent.rules opt/x/share/man/man8/vmexitd.8 etc/vmexit/vmexitd.conf
+	etc/initramfs-tools/hooks/vmexit-agent etc/initramfs-tools/scripts/init-top/vmexit-agent);
 like(slurp('opt/x/lib/systemd/system/vmexitd.service'), qr{^ExecStart=/opt/x/sbin/vmexitd$}m, 'units have the prefix');
 
 # Who may not change groups: usermod's own status for that is the one that says that something is new.
