@@ -126,7 +126,7 @@ static enum MHD_Result send_shared(struct http_request *request)
 	if (response && gzip)
 		add_header(response, "Content-Encoding", "gzip");
 	if (response)
-		add_header(response, "Vary", "Accept-Encoding");
+		add_header(response, "Vary", "Accept, Accept-Encoding");
 	request->answer.shared = NULL;
 	return send_response(request, response);
 }

@@ -76,7 +76,7 @@ static int bind_socket(const struct sockaddr *address, socklen_t len, const char
 		log_error("cannot listen on %s: %s%s", text, strerror(error),
 			  error == EADDRINUSE ? "; another program does, choose another" :
 			  error == ENOENT     ? "; make its directory, or choose another" :
-			  error == EACCES     ? "; start vmexitd as root or as its service, or choose another" :
+			  error == EACCES     ? "; start vmexitd as its service (systemctl start vmexitd) or as root, or choose another" :
 			  error == EADDRNOTAVAIL ? "; that is no address of this host" : "");
 		return -error;
 	}

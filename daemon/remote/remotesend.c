@@ -10,9 +10,11 @@
 
 #define SAY_MS 60000
 
-/* So many samples that are too old, one after the other, speak for the next. */
+/* After so many samples that are too old, one after the other, one so many ahead speaks for those between. */
 #define TOO_OLD_MANY 32
 #define TOO_OLD_LEAST_MS 300000
+/* A receiver may get other settings. */
+#define TOO_OLD_KNOWN_MS 60000
 
 /* Rows of a batch: from the first up to the second. */
 struct part {
@@ -75,7 +77,8 @@ static void refuse_row(struct remotesend *send, const struct remotebatch_row *ro
 
 static bool is_too_old(const struct remotesend *send, const struct remotebatch_row *row)
 {
-	return send->has_too_old && row->stream && row->at.t_ms <= send->too_old_ms;
+	return send->has_too_old && row->stream && row->at.t_ms <= send->too_old_ms &&
+	       monotonic_ms() - send->too_old_since_ms < TOO_OLD_KNOWN_MS;
 }
 
 /* Prometheus' words for a sample that is older than what it keeps open, and Mimir's. */
@@ -95,18 +98,31 @@ static void note_too_old(struct remotesend *send, int64_t t_ms)
 	if (!send->has_too_old || t_ms > send->too_old_ms)
 		send->too_old_ms = t_ms;
 	send->has_too_old = true;
+	send->too_old_since_ms = monotonic_ms();
 }
 
-/* The sample that @part begins with was refused alone, as the last @many before it for their age. */
-static void learn(struct remotesend *send, const struct part *part, unsigned int *many)
+/*
+ * The sample that @part begins with was refused alone, as the last @many before it for their age.
+ * Returns 0, or as send_part() when the one ahead is to be tried later.
+ */
+static int learn(struct remotesend *send, const struct part *part, unsigned int *many)
 {
+	struct part ahead = *part;
+	int r;
+
 	if (!says_too_old(&send->last)) {
 		*many = 0;
-		return;
+		return 0;
 	}
 	note_too_old(send, part->rows[part->from].at.t_ms);
-	if (++*many >= TOO_OLD_MANY)
-		note_too_old(send, part->rows[part->to - 1].at.t_ms);
+	if (++*many < TOO_OLD_MANY || part->from + 1 == part->to)
+		return 0;
+	ahead.from += part->to - part->from > TOO_OLD_MANY ? TOO_OLD_MANY : part->to - part->from - 1;
+	ahead.to = ahead.from + 1;
+	r = send_part(send, &ahead);
+	if (r == -EINVAL && says_too_old(&send->last))
+		note_too_old(send, part->rows[ahead.from].at.t_ms);
+	return r == -EINVAL ? 0 : r;
 }
 
 /* A stream's rows, which are refused together. */
@@ -129,7 +145,9 @@ static int send_one_by_one(struct remotesend *send, const struct part *stream)
 			return r;
 		if (r == -EINVAL) {
 			refuse_row(send, &rest.rows[rest.from]);
-			learn(send, &rest, &many);
+			r = learn(send, &rest, &many);
+			if (r < 0)
+				return r;
 			continue;
 		}
 		one.from = one.to;

@@ -5,9 +5,9 @@
  * the other, until the rest of it is taken. In that order, since a receiver may take no sample
  * that is older than its last.
  *
- * One that says of a sample that it is too old says so of all that are as old. After some such
- * samples in a row the rest of their stream in the batch is not offered any more, nor what is as
- * old as that: else hours of them would take a request each. Logging (what is refused, once a minute).
+ * One that says of a sample that it is too old says so, for a minute, of all that are as old. After
+ * some such samples in a row one further ahead is offered first: else hours of them would take a
+ * request each. If that is taken, those between are refused as out of order. Logging (what is refused, once a minute).
  */
 #ifndef DAEMON_REMOTESEND_H
 #define DAEMON_REMOTESEND_H
@@ -23,7 +23,7 @@ struct remotesend {
 	bool may_have_restarted;	/* since this was last looked at and set to false */
 	struct remotepush_answer last;	/* the last that was not taken */
 	bool has_too_old;		/* samples up to this time are too old for it: */
-	int64_t too_old_ms;
+	int64_t too_old_ms, too_old_since_ms;
 	int64_t said_ms;		/* when a refusal was logged; 0: never */
 	uint64_t refused_since;		/* then */
 };

@@ -157,7 +157,7 @@ static int take_lock(const char *path, int *ret_lock)
 
 		log_error("cannot open %s: %s; %sname another --database", lock, strerror(error),
 			  error == ENOENT ? "make its directory, or " :
-			  error == EACCES ? "start vmexitd as root or as its service, or " : "");
+			  error == EACCES ? "start vmexitd as its service (systemctl start vmexitd) or as root, or " : "");
 		return -error;
 	}
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
