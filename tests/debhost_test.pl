@@ -18,7 +18,7 @@ chomp(my $packages = qx($top/scripts/deb));
 my @debs = map { glob("$packages/${_}_*.deb") } 'vmexitd', 'vmexit-sqlite3';
 is(scalar @debs, 2, 'the packages of daemon and extension are there') or do { done_testing(); exit 1 };
 my $host = DebHost->new('debhost-test', map { ('--file', $_) } @debs);
-ok($host->{started}, 'the host takes commands') or do { diag($host->debhost('log')); done_testing(); exit 1 };
+ok($host->{started}, 'the host takes commands') or do { diag($host->lab('log')); done_testing(); exit 1 };
 sub run { my $out = $host->exec(@_); chomp $out; return $out }
 sub run_ok { my ($what, @command) = @_; my $out = run(@command); ok($? == 0, $what) or diag($out); return $out }
 # Text of a unit's property.

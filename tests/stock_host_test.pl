@@ -64,7 +64,7 @@ is($lab->vm('guest')->{leaf}, 'no', 'and has no leaf');
 $lab->lab('guest', 'stop');
 
 # ---- plain QEMU, as README.md has it ----
-my ($arguments) = do { local (@ARGV, $/) = "$top/README.md"; <> =~ /^\t\t(-device virtio-serial .*\\\n.*)$/m };
+my ($arguments) = do { local (@ARGV, $/) = "$top/README.md"; <> =~ /^\t+(-device virtio-serial .*\\\n.*)$/m };
 ok($arguments, 'README.md says how');
 open(my $script, '>', "$host/plain") or die;
 print $script "qemu-system-x86_64 -name plain -accel kvm -cpu host,-xsave -m 256 -nodefaults -display none -kernel /run/lab/guest/vmlinuz -initrd /run/lab/guest/initrd \\\n",

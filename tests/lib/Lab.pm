@@ -11,13 +11,17 @@ use Time::HiRes qw(time sleep);
 
 my $top = abs_path(dirname(__FILE__) . '/../..');
 
-# new(NAME, options of "lab start"...)
+# The program in scripts/lab, and what "start" always gets.
+sub script { return 'lab' }
+sub start_options { my ($self, $build) = @_; return ('--quiet', '--file', "$build/vmexit.so") }
+
+# new(NAME, options of "start"...)
 sub new {
 	my ($class, $name, @options) = @_;
 	my $build = $ENV{BUILD} // "$top/build";
 	my $self = bless { dir => "$build/$name", http => HTTP::Tiny->new(timeout => 30) }, $class;
 	$self->stop;
-	my $out = $self->lab('start', '--quiet', '--file', "$build/vmexit.so", @options);
+	my $out = $self->lab('start', $self->start_options($build), @options);
 	($self->{url}) = $out =~ m{(http://127\.0\.0\.1:\d+)};
 	$self->{started} = $? == 0 && $self->{url};
 	return $self;
@@ -25,7 +29,7 @@ sub new {
 
 sub lab {
 	my ($self, $command, @words) = @_;
-	open(my $pipe, '-|', "$top/scripts/lab/lab", $command, '--dir', $self->{dir}, @words) or return '';
+	open(my $pipe, '-|', "$top/scripts/lab/" . $self->script, $command, '--dir', $self->{dir}, @words) or return '';
 	my $out = do { local $/; <$pipe> } // '';
 	close $pipe;
 	return $out;
