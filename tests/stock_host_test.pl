@@ -39,7 +39,7 @@ chomp(my ($image, $release, $patched) = map { scalar qx($top/kernel/build-module
 my $host = "$lab->{dir}/host";
 my $modules = "lib/modules/$release";
 system("mkdir -p $host/patched $host/stock/$modules/kernel && cp $patched/*.ko $host/patched/ && cd $image/$modules && " .
-       "cp --parents kernel/arch/x86/kvm/kvm.ko kernel/arch/x86/kvm/kvm-amd.ko kernel/drivers/crypto/ccp/ccp.ko kernel/virt/lib/irqbypass.ko modules.order modules.builtin $host/stock/$modules/ && " .
+       "cp --parents kernel/arch/x86/kvm/kvm.ko kernel/arch/x86/kvm/kvm-amd.ko kernel/drivers/crypto/ccp/ccp.ko kernel/virt/lib/irqbypass.ko modules.order modules.builtin modules.builtin.modinfo $host/stock/$modules/ && " .
        "depmod -b $host/stock $release") == 0 or BAIL_OUT('no modules');
 sub swap { my $out = $lab->exec("bash /run/lab/host/swap-modules $_[0] 2>&1"); return $out }
 my $load = 'load --stock /run/lab/host/stock /run/lab/host/patched';
