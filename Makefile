@@ -158,6 +158,7 @@ install-agent: agent-all ## in a guest: vmexit-agent, unit, udev rule, initramfs
 uninstall: ## take away what install put there; configuration and data stay
 	root=$$(mktemp -d) && trap 'rm -rf "$$root"' EXIT && $(MAKE) install DESTDIR="$$root" && \
 		cd "$$root" && find . -type f ! -path './$(SYSCONFDIR:/%=%)/vmexit/*' -printf '$(DESTDIR)/%P\0' | xargs -0 rm -f
+
 clean: ## remove build/ (the cache stays)
 	rm -rf build
 

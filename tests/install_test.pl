@@ -24,15 +24,15 @@ ok($is{$_}, "there is $_") for qw(opt/x/sbin/vmexitd opt/x/bin/vmexitctl opt/x/s
 like(slurp('opt/x/lib/systemd/system/vmexitd.service'), qr{^ExecStart=/opt/x/sbin/vmexitd$}m, 'units have the prefix');
 
 # Who may not change groups: usermod's own status for that is the one that says that something is new.
-mkdir "$root/stubs";
+mkdir "$root/commands";
 for (['getent', 0], ['grep', 1], ['usermod', 10]) {
-	open(my $stub, '>', "$root/stubs/$_->[0]") or die "stubs: $!";
-	print $stub "#!/bin/sh\nexit $_->[1]\n";
-	close $stub;
-	chmod(0755, "$root/stubs/$_->[0]");
+	open(my $command, '>', "$root/commands/$_->[0]") or die "commands: $!";
+	print $command "#!/bin/sh\nexit $_->[1]\n";
+	close $command;
+	chmod(0755, "$root/commands/$_->[0]");
 }
-{ local $ENV{PATH} = "$root/stubs:$ENV{PATH}"; is(system("$root/opt/x/lib/vmexit/vmexitd-join") >> 8, 1, 'a group that cannot be joined is a failure') }
-unlink glob("$root/stubs/*");
+{ local $ENV{PATH} = "$root/commands:$ENV{PATH}"; is(system("$root/opt/x/lib/vmexit/vmexitd-join") >> 8, 1, 'a group that cannot be joined is a failure') }
+unlink glob("$root/commands/*");
 
 # An upgrade.
 open(my $conf, '>>', "$root/etc/vmexit/vmexitd.conf") or die "vmexitd.conf: $!";

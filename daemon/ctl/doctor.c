@@ -23,6 +23,9 @@
 
 #define GAPS_S 3600
 
+/* The service's $PATH, whatever this user's is. */
+#define SERVICE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 enum { OPTION_CONFIG, OPTION_QUIET };
 
 static const struct command_option options[] = {
@@ -148,9 +151,6 @@ static void look_at_daemon(struct doctor *d, const char *socket)
 	}
 	json_decref(health);
 }
-
-/* The service has no other directories. */
-#define PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static void look_at_store(struct doctor *d)
 {
@@ -282,7 +282,7 @@ static int run(const struct command_context *ctx, int argc, char **argv)
 		return 1;
 	}
 	look_at_daemon(&d, socket_of(ctx, &d.config));
-	doctordaemon_look_at_gnuplot(&d.place, d.config.gnuplot, PATH, &d.say);
+	doctordaemon_look_at_gnuplot(&d.place, d.config.gnuplot, SERVICE_PATH, &d.say);
 	look_at_store(&d);
 	look_at_libvirt(&d);
 	clock = doctorclock_read();

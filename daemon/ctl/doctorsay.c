@@ -6,30 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool make_room(struct doctorsay *say)
-{
-	size_t room = say->room ? 2 * say->room : 64;
-	struct doctor_finding *findings;
-
-	if (say->count < say->room)
-		return true;
-	findings = realloc(say->findings, room * sizeof(*findings));
-	if (!findings) {
-		say->short_of_memory = true;
-		return false;
-	}
-	say->findings = findings;
-	say->room = room;
-	return true;
-}
+#include "daemon/base/room.h"
 
 void doctorsay(struct doctorsay *say, enum doctor_grade grade, const char *check, const char *fmt, ...)
 {
 	struct doctor_finding *f;
 	va_list ap;
 
-	if (!make_room(say))
+	if (!room_for_one(&say->findings, say->count, &say->room, sizeof(*say->findings))) {
+		say->short_of_memory = true;
 		return;
+	}
 	f = &say->findings[say->count++];
 	*f = (struct doctor_finding){ .grade = grade, .subject = say->subject, .check = check };
 	(void)snprintf(f->vm, sizeof(f->vm), "%s", say->vm ? say->vm : "");

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/form/jsonreport.h"
 
-
 #include "daemon/form/jsonparts.h"
 #include "daemon/report/reportfacts.h"
 #include "daemon/report/story.h"

@@ -119,7 +119,8 @@ static void tell_state(struct hostsource *h, struct hosttarget *t)
 {
 	struct news *news;
 
-	if (t->state.path == t->reported.path && t->state.lack == t->reported.lack && same_cost(&t->state, &t->reported) &&
+	if (t->state.path == t->reported.path && t->state.lack == t->reported.lack &&
+	    same_cost(&t->state, &t->reported) &&
 	    t->state.stuck_since_ns == t->reported.stuck_since_ns)
 		return;
 	news = calloc(1, sizeof(*news));

@@ -141,7 +141,9 @@ static int search(struct hosttarget *t, struct hosttarget_place *place, int64_t 
 	if (now_ns < t->search_ns)
 		return t->searches < SEARCHES_MAX ? -EAGAIN : -ESRCH;
 	/* With the rights that a file is opened with: of a user that has a capability, too. */
-	r = faccessat(AT_FDCWD, place->debugfs, R_OK | X_OK, AT_EACCESS) < 0 ? -errno : find_process(t, place, &pid);
+	r = faccessat(AT_FDCWD, place->debugfs, R_OK | X_OK, AT_EACCESS) < 0 ? -errno : 0;
+	if (r == 0)
+		r = find_process(t, place, &pid);
 	if (r == 0)
 		r = kvmdebugfs_open(place->debugfs, place->proc, pid, &t->debugfs);
 	if (r == 0)

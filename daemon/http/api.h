@@ -17,7 +17,8 @@ struct remote;
 
 /*
  * Answer a GET of @path. @stats is the store's, @vitals and @recent are what is not stored
- * or kept at hand; @remote may be NULL. The answer, which may be an error, is freed with answer_done(); its exporter must not outlive @query.
+ * or kept at hand; @remote may be NULL. The answer, which may be an error, is freed with
+ * answer_done(); its exporter must not outlive @query.
  */
 void api_get(struct query *query, const char *path, struct params *params,
 	     const struct store_stats *stats, struct vitals *vitals, struct recent *recent,

@@ -2,7 +2,6 @@
 #include "daemon/http/hostnames.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,13 +9,14 @@
 #include "guest-agent/shared/cleanup.h"
 #include "guest-agent/shared/log.h"
 
-int hostnames_add(struct hostnames *hostnames, const char *name, const char *port)
+int hostnames_add(struct hostnames *hostnames, const char *name)
 {
 	char *copy;
 
 	if (hostnames->count == HOSTNAMES_MAX)
 		return -EINVAL;
-	if (asprintf(&copy, "%s%s%s", name, port ? ":" : "", port ? port : "") < 0)
+	copy = strdup(name);
+	if (!copy)
 		return -ENOMEM;
 	hostnames->name[hostnames->count++] = copy;
 	return 0;
@@ -38,7 +38,7 @@ int hostnames_add_list(struct hostnames *hostnames, const char *list)
 		return -ENOMEM;
 	for (char *name = strtok_r(text, ", ", &save); name && r == 0;
 	     name = strtok_r(NULL, ", ", &save))
-		r = hostnames_add(hostnames, name, NULL);
+		r = hostnames_add(hostnames, name);
 	if (r == -EINVAL)
 		log_error("allowed_hosts: more than %zu names: leave some out", room);
 	return r;

@@ -19,11 +19,8 @@ struct hostnames {
 	bool loopback;
 };
 
-/*
- * Admit @name, or "@name:@port" if @port is not NULL; both are copied. Returns 0,
- * -ENOMEM, or -EINVAL if there are too many.
- */
-int hostnames_add(struct hostnames *hostnames, const char *name, const char *port);
+/* Admit @name (copied). Returns 0, -ENOMEM, or -EINVAL if there are too many. */
+int hostnames_add(struct hostnames *hostnames, const char *name);
 
 /*
  * Admit 127.0.0.1, [::1] and localhost with any port: a tunnel's end has one of its own, and no

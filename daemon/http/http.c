@@ -255,7 +255,7 @@ static int open_tcp(struct http *http)
 	if (http->settings->page_fd >= 0)
 		listen_tcp_given(http->page, text);
 	hostnames_add_loopback(&http->hostnames);
-	r = hostnames_add(&http->hostnames, http->page, NULL);
+	r = hostnames_add(&http->hostnames, http->page);
 	return r < 0 ? r : hostnames_add_list(&http->hostnames, http->settings->allowed_hosts);
 }
 

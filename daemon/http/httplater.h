@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Answers that take their time (ANSWER_LATER), in threads of their own. For http.c. Logging (database errors only). */
+/*
+ * Answers that take their time (ANSWER_LATER), in threads of their own. For http.c. Logging
+ * (database errors only).
+ */
 #ifndef DAEMON_HTTPLATER_H
 #define DAEMON_HTTPLATER_H
 

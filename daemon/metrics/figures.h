@@ -20,7 +20,7 @@ struct figures_record {
 	uint64_t quarantined;		/* samples of that boot */
 };
 
-/* Of remote write, since vmexitd's start. */
+/* Of remote write, since vmexitd's start, but for what was lost, which is ever. */
 struct figures_remote {
 	bool on;			/* else there are none */
 	double lag_s;

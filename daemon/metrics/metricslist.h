@@ -15,7 +15,7 @@ enum metrics_of {
 	METRICS_OF_SOURCE,	/* the source itself: levels */
 	METRICS_OF_RECORD,	/* what vmexitd knows of a VM */
 	METRICS_OF_DAEMON,	/* vmexitd's own: with its start */
-	METRICS_OF_REMOTE,	/* likewise, where remote write is on */
+	METRICS_OF_REMOTE,	/* likewise, where remote write is on; what it lost is ever */
 };
 
 /* X(id, name, unit, type, of, label, help), in the order in which they are answered */

@@ -10,7 +10,7 @@
 
 #define SAY_MS 60000
 
-/* After so many samples that are too old, one after the other, one so many ahead speaks for those between. */
+/* After so many samples in a row that are too old, one so many ahead speaks for those between. */
 #define TOO_OLD_MANY 32
 #define TOO_OLD_LEAST_MS 300000
 /* A receiver may get other settings. */

@@ -7,7 +7,8 @@
  *
  * One that says of a sample that it is too old says so, for a minute, of all that are as old. After
  * some such samples in a row one further ahead is offered first: else hours of them would take a
- * request each. If that is taken, those between are refused as out of order. Logging (what is refused, once a minute).
+ * request each. If that is taken, those between are refused as out of order. Logging (what is
+ * refused, once a minute).
  */
 #ifndef DAEMON_REMOTESEND_H
 #define DAEMON_REMOTESEND_H
